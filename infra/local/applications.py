@@ -1,0 +1,168 @@
+"""How each application of the local stack is started: pure functions from addresses to programs."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from infra.local.layout import Layout
+from infra.local.object_store import REGION
+from infra.local.ports import HOST
+from infra.local.service import described
+
+ARTIFACTS_BUCKET = "keelson-artifacts"
+DATA_BUCKET = "keelson-data"
+
+# No application of the stack reports to its makers.
+_NO_TELEMETRY = {
+    "DO_NOT_TRACK": "1",
+    "BENTOML_DO_NOT_TRACK": "True",
+    "FEAST_USAGE": "False",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+def http(port: int, path: str = "") -> str:
+    """A loopback address."""
+    return f"http://{HOST}:{port}{path}"
+
+
+def object_store(layout: Layout, port: int, access_key_id: str, secret: pulumi.Input[str]) -> dict[str, Any]:
+    """versitygw over plain files; access is by key only."""
+    folder = layout.data / "objects"
+    return described(
+        "object-store",
+        command=[str(layout.bin / "versitygw"), "--port", f"{HOST}:{port}", "--health", "/health", "--quiet"]
+        + ["--region", REGION, "posix", "--dir-perms", "0700", "--file-perms", "0600", str(folder)],
+        environment={"ROOT_ACCESS_KEY_ID": access_key_id, "ROOT_SECRET_ACCESS_KEY": secret},
+        health_check={"http": http(port, "/health")},
+        directory=folder,
+    )
+
+
+def mlflow(layout: Layout, port: int, database_url: pulumi.Input[str], s3: Mapping[str, Any]) -> dict[str, Any]:
+    """MLflow's server: metadata in Postgres, artifacts in the object store and served by it."""
+    return described(
+        "mlflow",
+        command=[sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+        + ["--artifacts-destination", f"s3://{ARTIFACTS_BUCKET}", "--serve-artifacts"]
+        + ["--expose-prometheus", str(layout.data / "mlflow-metrics")],
+        environment={
+            **_NO_TELEMETRY,
+            **s3,
+            "MLFLOW_BACKEND_STORE_URI": database_url,
+            # Its job runner is eight more processes and 1.3 GB, and had an unauthenticated API (CVE-2026-0545).
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        },
+        health_check={"http": http(port, "/health")},
+        directory=layout.home,
+        startup_seconds=120,
+    )
+
+
+def feast_server(layout: Layout, port: int, metrics_port: int, feast: Mapping[str, Any]) -> dict[str, Any]:
+    """Feast's feature server: online features over HTTP."""
+    return described(
+        "feast-server",
+        command=[sys.executable, "-m", "components.features.server", "--port", str(port)]
+        + ["--metrics-port", str(metrics_port)],
+        environment={**_NO_TELEMETRY, **feast},
+        health_check={"http": http(port, "/health")},
+        directory=layout.root,
+        startup_seconds=120,
+    )
+
+
+def feast_ui(layout: Layout, port: int, feast: Mapping[str, Any]) -> dict[str, Any]:
+    """Feast's browser of entities, views and services."""
+    return described(
+        "feast-ui",
+        command=[sys.executable, "-m", "feast.cli.cli", "--chdir", str(layout.root / "components" / "features")]
+        + ["ui", "--host", HOST, "--port", str(port)],
+        environment={**_NO_TELEMETRY, **feast},
+        health_check={"http": http(port, "/health")},
+        directory=layout.root,
+        startup_seconds=120,
+    )
+
+
+def evidently(layout: Layout, port: int) -> dict[str, Any]:
+    """Evidently's UI over a workspace of monitoring snapshots."""
+    return described(
+        "evidently",
+        command=[sys.executable, "-m", "evidently.cli", "ui", "--host", HOST, "--port", str(port)]
+        + ["--workspace", str(layout.data / "evidently")],
+        environment=_NO_TELEMETRY,
+        health_check={"http": http(port, "/api/version")},
+        directory=layout.home,
+        startup_seconds=120,
+    )
+
+
+def prometheus(layout: Layout, port: int, targets: Mapping[str, tuple[int, str]]) -> dict[str, Any]:
+    """Prometheus, scraping ``targets``: ``{job: (port, metrics path)}``."""
+    config = layout.local / "prometheus" / "prometheus.yml"
+    return described(
+        "prometheus",
+        command=[str(layout.bin / "prometheus"), f"--config.file={config}", f"--web.listen-address={HOST}:{port}"]
+        + [f"--storage.tsdb.path={layout.data / 'prometheus'}", "--storage.tsdb.retention.time=30d"],
+        files={str(config): prometheus_config(targets)},
+        health_check={"http": http(port, "/-/ready")},
+        directory=layout.home,
+    )
+
+
+def prometheus_config(targets: Mapping[str, tuple[int, str]]) -> str:
+    """The scrape configuration, every 10 s."""
+    jobs = "".join(
+        f'  - job_name: {job}\n    metrics_path: {path}\n    static_configs:\n      - targets: ["{HOST}:{port}"]\n'
+        for job, (port, path) in sorted(targets.items())
+    )
+    return f"global:\n  scrape_interval: 10s\n  evaluation_interval: 10s\nscrape_configs:\n{jobs}"
+
+
+def grafana(layout: Layout, port: int, prometheus_port: int, password: pulumi.Input[str]) -> dict[str, Any]:
+    """Grafana with the Prometheus data source; sign-in with the generated password only."""
+    folder = layout.local / "grafana"
+    source = (
+        "apiVersion: 1\ndatasources:\n  - name: Prometheus\n    uid: prometheus\n    type: prometheus\n"
+        f"    access: proxy\n    url: {http(prometheus_port)}\n    isDefault: true\n"
+    )
+    return described(
+        "grafana",
+        command=[str(layout.bin / "grafana"), "server", "--homepath", str(layout.bin / "grafana-home")],
+        environment={
+            "GF_SERVER_HTTP_ADDR": HOST,
+            "GF_SERVER_HTTP_PORT": str(port),
+            "GF_SECURITY_ADMIN_PASSWORD": password,
+            "GF_PATHS_DATA": str(layout.data / "grafana"),
+            "GF_PATHS_LOGS": str(layout.logs / "grafana"),
+            "GF_PATHS_PROVISIONING": str(folder),
+            "GF_ANALYTICS_REPORTING_ENABLED": "false",
+            "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
+            "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
+        },
+        files={str(folder / "datasources" / "prometheus.yaml"): source},
+        health_check={"http": http(port, "/api/health")},
+        directory=layout.home,
+        startup_seconds=120,
+    )
+
+
+def serving(layout: Layout, port: int, *, bundle: str, workers: int, feature_server: str) -> dict[str, Any]:
+    """The deployed bundle. It starts without the registry; features come from the feature server."""
+    return described(
+        "serving",
+        command=[sys.executable, "-m", "bentoml", "serve", bundle, "--host", HOST, "--port", str(port)],
+        environment={
+            **_NO_TELEMETRY,
+            "BENTOML_HOME": str(layout.bundles),
+            "KEELSON_FEAST_SERVER_URL": feature_server,
+            "KEELSON_SERVING_WORKERS": str(workers),
+        },
+        health_check={"http": http(port, "/readyz")},
+        directory=layout.home,
+        startup_seconds=120,
+    )

@@ -1,0 +1,189 @@
+"""The embedded platform: every part of the stack as a supervised process on this machine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from infra import outputs
+from infra.local import applications, postgres
+from infra.local.applications import ARTIFACTS_BUCKET, DATA_BUCKET, http
+from infra.local.credentials import Password
+from infra.local.environment_file import EnvironmentFile
+from infra.local.feature_registry import FeatureRegistry
+from infra.local.layout import Layout
+from infra.local.object_store import REGION, Bucket
+from infra.local.ports import HOST, assign
+from infra.local.postgres import Database, DataFolder
+from infra.local.program import supervisor_environment
+from infra.local.service import Service, SupervisorResource, described
+from infra.settings import LocalSettings
+
+_ACCESS_KEY_ID = "keelson"
+
+
+class EmbeddedPlatform(pulumi.ComponentResource):
+    """Postgres, S3 server, MLflow, Feast, Prometheus, Evidently, serving and, where it can be had, Grafana.
+
+    Attributes:
+        values: The platform contract's settings, by output name.
+    """
+
+    values: Mapping[str, pulumi.Input[str]]
+
+    def __init__(self, name: str, *, root: Path, settings: LocalSettings) -> None:
+        super().__init__("keelson:local:EmbeddedPlatform", name)
+        self._layout = Layout(root)
+        self._port = assign(settings.port_base)
+        supervisor = SupervisorResource(
+            "supervisor", root=root, port_of=self._port, opts=pulumi.ResourceOptions(parent=self)
+        )
+        # Services hang under the supervisor: a parent is made before and ended after its children.
+        self._child = pulumi.ResourceOptions(parent=supervisor, depends_on=[supervisor])
+
+        databases = self._postgres()
+        self._storage()
+        self.values = self._contract(databases)
+        environment = outputs.environment(self.values)
+        self._tracking(databases["mlflow"])
+        # self._features(databases["feast"], environment)
+        self._monitoring()
+        if settings.bundle is not None:
+            self._serving(settings.bundle, settings.serving_workers)
+        EnvironmentFile("platform-env", path=self._layout.platform_env, environment=environment, opts=self._child)
+        self.register_outputs({})
+
+    def _service(self, program: dict[str, Any], *needs: pulumi.Resource) -> Service:
+        opts = pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=list(needs)))
+        return Service(program["name"], root=self._layout.root, program=program, opts=opts)
+
+    def _password(self, name: str) -> pulumi.Output[str]:
+        return Password(f"{name}-password", opts=pulumi.ResourceOptions(parent=self)).value
+
+    def _postgres(self) -> dict[str, tuple[Database, pulumi.Output[str]]]:
+        superuser = self._password("postgres-superuser")
+        folder = DataFolder("postgres-data", root=self._layout.root, password=superuser, opts=self._child)
+        port = self._port["postgres"]
+        server = self._service(
+            described(
+                "postgres",
+                command=postgres.server_command(self._layout.data / "postgres", port),
+                health_check=postgres.health_check(port),
+                directory=self._layout.data / "postgres",
+                stop_signal="INT",
+            ),
+            folder,
+        )
+        made = {}
+        for name in ("mlflow", "feast"):
+            password = self._password(name)
+            opts = pulumi.ResourceOptions(parent=server, depends_on=[server])
+            made[name] = (
+                Database(name, port=port, password=password, superuser_password=superuser, opts=opts),
+                password,
+            )
+        return made
+
+    def _storage(self) -> None:
+        port = self._port["object-store"]
+        self._secret_access_key = self._password("object-store")
+        store = self._service(applications.object_store(self._layout, port, _ACCESS_KEY_ID, self._secret_access_key))
+        self._buckets = [
+            Bucket(
+                bucket,
+                endpoint=http(port),
+                access_key_id=_ACCESS_KEY_ID,
+                secret_access_key=self._secret_access_key,
+                opts=pulumi.ResourceOptions(parent=store, depends_on=[store]),
+            )
+            for bucket in (DATA_BUCKET, ARTIFACTS_BUCKET)
+        ]
+
+    def _contract(self, databases: Mapping[str, tuple[Database, pulumi.Output[str]]]) -> dict[str, pulumi.Input[str]]:
+        port = self._port
+        _, feast_password = databases["feast"]
+        return {
+            "stack": "local",
+            "mlflow_tracking_uri": http(port["mlflow"]),
+            "s3_endpoint": http(port["object-store"]),
+            "region": REGION,
+            "access_key_id": _ACCESS_KEY_ID,
+            "secret_access_key": self._secret_access_key,
+            "data_bucket": DATA_BUCKET,
+            "artifacts_bucket": ARTIFACTS_BUCKET,
+            "pipeline_root": str(self._layout.pipeline_root),
+            "kfp_endpoint": "local",
+            "feast_registry": _database_url("feast", feast_password, port["postgres"]),
+            "feast_online_host": HOST,
+            "feast_online_port": str(port["postgres"]),
+            "feast_online_database": "feast",
+            "feast_online_user": "feast",
+            "feast_online_password": feast_password,
+            "feast_online_sslmode": "disable",
+            "feast_server_url": http(port["feast-server"]),
+            "feast_ui_url": http(port["feast-ui"]),
+            "serving_url": http(port["serving"]),
+            "prometheus_url": http(port["prometheus"]),
+            "evidently_url": http(port["evidently"]),
+            **({"grafana_url": http(port["grafana"])} if self._has_grafana() else {}),
+        }
+
+    def _tracking(self, mlflow: tuple[Database, pulumi.Output[str]]) -> None:
+        database, password = mlflow
+        url = _database_url("mlflow", password, self._port["postgres"])
+        program = applications.mlflow(self._layout, self._port["mlflow"], url, self._s3())
+        self._service(program, database, *self._buckets)
+
+    def _features(
+        self, feast: tuple[Database, pulumi.Output[str]], environment: Mapping[str, pulumi.Input[str]]
+    ) -> None:
+        database, _ = feast
+        full = {**supervisor_environment(self._layout), **environment}
+        opts = pulumi.ResourceOptions(parent=database, depends_on=[database])
+        registry = FeatureRegistry("feature-registry", root=self._layout.root, environment=full, opts=opts)
+        port = self._port
+        server = applications.feast_server(self._layout, port["feast-server"], port["feast-metrics"], environment)
+        self._service(server, registry)
+        self._service(applications.feast_ui(self._layout, port["feast-ui"], environment), registry)
+
+    def _monitoring(self) -> None:
+        port = self._port
+        self._service(applications.evidently(self._layout, port["evidently"]))
+        targets = {
+            "prometheus": (port["prometheus"], "/metrics"),
+            "mlflow": (port["mlflow"], "/metrics"),
+            "feast": (port["feast-metrics"], "/metrics"),
+            "serving": (port["serving"], "/metrics"),
+        }
+        self._service(applications.prometheus(self._layout, port["prometheus"], targets))
+        if self._has_grafana():
+            password = self._password("grafana")
+            self._service(applications.grafana(self._layout, port["grafana"], port["prometheus"], password))
+        else:
+            pulumi.log.warn("Grafana is neither on PATH nor could its release be downloaded: coming up without it.")
+
+    def _serving(self, bundle: str, workers: int) -> None:
+        program = applications.serving(
+            self._layout,
+            self._port["serving"],
+            bundle=bundle,
+            workers=workers,
+            feature_server=http(self._port["feast-server"]),
+        )
+        self._service(program)
+
+    def _s3(self) -> dict[str, pulumi.Input[str]]:
+        return {
+            "AWS_ENDPOINT_URL_S3": http(self._port["object-store"]),
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": _ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": self._secret_access_key,
+        }
+
+    def _has_grafana(self) -> bool:
+        return (self._layout.bin / "grafana").exists()
+
+
+def _database_url(name: str, password: pulumi.Output[str], port: int) -> pulumi.Output[str]:
+    return pulumi.Output.concat(f"postgresql+psycopg://{name}:", password, f"@{HOST}:{port}/{name}")
