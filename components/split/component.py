@@ -1,0 +1,32 @@
+"""The KFP face of split."""
+
+from typing import NamedTuple
+
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Output
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE)
+def split(
+    features: Input[Dataset],
+    train_set: Output[Dataset],
+    validation_set: Output[Dataset],
+    test_set: Output[Dataset],
+) -> NamedTuple("SplitRows", [("train_rows", int), ("validation_rows", int), ("test_rows", int)]):
+    """Split trips by time into a training, a validation and a test part.
+
+    Args:
+        features: Feature table as Parquet.
+        train_set: Trips that ended before the validation part begins.
+        validation_set: The 10 % of the time span before the test part.
+        test_set: The last 20 % of the time span.
+    """
+    from pathlib import Path
+
+    from components.split import step
+
+    files = [Path(part.path) for part in (train_set, validation_set, test_set)]
+    result = step.split(Path(features.path), *files)
+    return (result.train_rows, result.validation_rows, result.test_rows)
