@@ -14,7 +14,7 @@ def split(
     train_set: Output[Dataset],
     validation_set: Output[Dataset],
     test_set: Output[Dataset],
-) -> NamedTuple("SplitRows", [("train_rows", int), ("validation_rows", int), ("test_rows", int)]):
+) -> NamedTuple("SplitRows", [("train_rows", int), ("validation_rows", int), ("test_rows", int)]):  # pyright: ignore[reportInvalidTypeForm]
     """Split trips by time into a training, a validation and a test part.
 
     Args:

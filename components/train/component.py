@@ -14,7 +14,7 @@ def train(
     validation_set: Input[Dataset],
     model: Output[Model],
     seed: int,
-) -> NamedTuple("Trained", [("rounds", int), ("model_sha256", str)]):
+) -> NamedTuple("Trained", [("rounds", int), ("model_sha256", str)]):  # pyright: ignore[reportInvalidTypeForm]
     """Train the model.
 
     Args:
