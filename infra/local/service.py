@@ -12,7 +12,7 @@ from infra.local import health, ports
 from infra.local.layout import Layout
 from infra.local.program import Program
 from infra.local.provider import READY, LocalProvider
-from infra.local.supervisor import RUNNING, Supervisor, program_digest
+from infra.local.supervisor import RUNNING, STARTING, Supervisor, program_digest
 
 _UNHEALTHY = "unhealthy"
 
@@ -61,7 +61,7 @@ class ServiceProvider(LocalProvider):
 
     def observe(self, props: Mapping[str, Any]) -> str:
         supervisor, program = _supervisor(props), _program(props)
-        if supervisor.info(program.name)["statename"] != RUNNING:
+        if supervisor.info(program.name)["statename"] not in (RUNNING, STARTING):
             return "stopped"
         if supervisor.config_digest(program.name) != program_digest(program, supervisor.layout):
             return "changed"

@@ -1,0 +1,55 @@
+"""Run another part of the project as a client of the running stack.
+
+Usage: ``python -m infra.local.client MODULE [ARGUMENT ...]``; the module finds the platform contract in
+its environment, as it would on a cluster. Exit code and output are the module's own.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from infra.local import pulumi_cli
+from infra.local.layout import Layout
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class ClientFailed(RuntimeError):
+    """The module exited non-zero; what it said has been shown."""
+
+
+def environment(layout: Layout) -> dict[str, str]:
+    """The caller's environment plus the platform contract of the running stack."""
+    return {**os.environ, **pulumi_cli.environment(layout), **pulumi_cli.platform(layout)}
+
+
+def result(layout: Layout, module: str, *arguments: str) -> dict[str, Any]:
+    """Run a module and return the JSON line that it prints last; its progress goes to the user.
+
+    Raises:
+        ClientFailed: It exited non-zero.
+    """
+    command = [str(layout.python), "-m", module, *arguments]
+    done = subprocess.run(
+        command, cwd=layout.root, env=environment(layout), stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode != 0:
+        print(done.stdout, file=sys.stderr)
+        raise ClientFailed(f"`python -m {module}` failed with exit code {done.returncode}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def main() -> None:
+    """Replace this process by the module, in the stack's environment."""
+    layout = Layout(ROOT)
+    if not layout.platform_env.exists():
+        sys.exit("The local stack is down. Bring it up with `make up`.")
+    os.chdir(layout.root)
+    os.execve(layout.python, [str(layout.python), "-m", *sys.argv[1:]], environment(layout))
+
+
+if __name__ == "__main__":
+    main()

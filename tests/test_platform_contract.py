@@ -1,0 +1,81 @@
+"""The halves of the project meet in names alone; these are the names."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from components.platform import Platform
+from infra import outputs
+
+ROOT = Path(__file__).parent.parent
+
+# Which of our packages, and which tools, each folder may import. infra/local/client names are strings, not imports.
+ALLOWED = {
+    "components": {"components"},
+    "monitoring": {"monitoring", "components"},
+    "pipelines": {"pipelines", "components", "monitoring"},
+    "serving": {"serving", "components"},
+    "infra": {"infra"},
+}
+OWN = set(ALLOWED)
+
+
+def imported_modules(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def sources() -> list[Path]:
+    return [file for package in OWN for file in (ROOT / package).rglob("*.py")]
+
+
+def test_outputs_and_the_platform_object_name_the_same_settings() -> None:
+    exported = {output.name: output.env for output in outputs.OUTPUTS}
+    read = {name: field.validation_alias for name, field in Platform.model_fields.items()}
+    assert exported == read
+
+
+def test_optional_settings_are_the_same_on_both_sides() -> None:
+    exported = {output.name for output in outputs.OUTPUTS if output.optional}
+    read = {name for name, field in Platform.model_fields.items() if not field.is_required()}
+    assert exported == read
+
+
+def test_secret_outputs_are_secret_in_the_platform_object_too() -> None:
+    exported = {output.name for output in outputs.OUTPUTS if output.secret}
+    read = {name for name, field in Platform.model_fields.items() if "SecretStr" in str(field.annotation)}
+    assert exported == read
+
+
+def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for output in outputs.OUTPUTS:
+        monkeypatch.delenv(output.env, raising=False)
+    with pytest.raises(ValidationError, match="MLFLOW_TRACKING_URI"):
+        Platform()  # pyright: ignore[reportCallIssue]
+
+
+@pytest.mark.parametrize("file", sources(), ids=lambda file: str(file.relative_to(ROOT)))
+def test_imports_go_one_way(file: Path) -> None:
+    package = file.relative_to(ROOT).parts[0]
+    for module in imported_modules(file):
+        top = module.split(".")[0]
+        assert top not in OWN or top in ALLOWED[package], f"{package} must not import {module}"
+        assert top != "pulumi" or package == "infra", "only infra imports pulumi"
+        assert top != "bentoml" or package == "serving", "only serving imports bentoml"
+        assert top != "kfp" or package == "pipelines" or file.name == "component.py", "kfp stays in thin faces"
+
+
+@pytest.mark.parametrize("file", sources(), ids=lambda file: str(file.relative_to(ROOT)))
+def test_only_edges_read_the_environment(file: Path) -> None:
+    edges = {"infra", "serving/bundle.py", "serving/service.py", "pipelines/run.py"}
+    where = str(file.relative_to(ROOT))
+    if where.split("/")[0] in edges or where in edges:
+        return
+    assert "os.environ" not in file.read_text(), "settings come through the Platform object"
