@@ -1,0 +1,121 @@
+"""The whole program of stack `local` under Pulumi's recording engine: nothing is started."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime import settings as engine
+
+from infra import outputs
+from infra.local.embedded import EmbeddedPlatform
+from infra.local.ports import HOST, assign
+from infra.settings import LocalSettings
+
+ROOT = Path(__file__).parents[2]
+_PASSWORD = "generated-password"
+
+
+@dataclass
+class Recorder(pulumi.runtime.Mocks):
+    """Keeps each resource's inputs; passwords come out as the provider would make them."""
+
+    made: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.made[args.name] = (args.typ, args.inputs)
+        made = {"value": _PASSWORD} if args.typ.endswith(":Password") else {}
+        return f"{args.name}-id", {**args.inputs, **made, "status": "ready"}
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    resources: dict[str, tuple[str, dict[str, Any]]]
+    platform: EmbeddedPlatform
+
+    def services(self) -> dict[str, dict[str, Any]]:
+        return {name: inputs["program"] for name, (kind, inputs) in self.resources.items() if kind.endswith(":Service")}
+
+
+async def _settle() -> None:
+    await pulumi.runtime.stack.wait_for_rpcs()
+
+
+def record(**config: Any) -> Recorded:
+    recorder = Recorder()
+    pulumi.runtime.set_mocks(recorder, preview=False)
+    platform = EmbeddedPlatform("local", root=ROOT, settings=LocalSettings.model_validate(config))
+    pulumi.runtime.sync_await._sync_await(_settle())
+    return Recorded(recorder.made, platform)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_engine() -> Iterator[None]:
+    yield
+    engine.reset_options()
+
+
+def test_every_promised_part_is_a_service() -> None:
+    services = record(**{"bundle": "trip_duration:abc"}).services()
+    promised = {"postgres", "object-store", "mlflow", "feast-server", "feast-ui", "prometheus", "evidently", "serving"}
+    assert promised <= set(services)
+
+
+def test_nothing_is_served_before_a_bundle_is_chosen() -> None:
+    assert "serving" not in record().services()
+
+
+def test_everything_listens_on_loopback_and_on_its_own_port() -> None:
+    recorded = record(**{"port-base": 21000, "bundle": "trip_duration:abc"})
+    for name, program in recorded.services().items():
+        words = " ".join(program["command"])
+        assert "0.0.0.0" not in words
+        assert HOST in words or name in ("feast-server",), name
+        assert "17" + "000" not in json.dumps(program)
+
+
+def test_no_password_stands_on_a_command_line_or_in_a_plain_file() -> None:
+    for name, program in record(**{"bundle": "trip_duration:abc"}).services().items():
+        assert _PASSWORD not in json.dumps(program["command"]), name
+        assert _PASSWORD not in json.dumps(program["health"]), name
+        assert _PASSWORD not in json.dumps(program["files"]), name
+
+
+def test_each_service_has_a_health_check_and_a_bounded_start() -> None:
+    for program in record(**{"bundle": "trip_duration:abc"}).services().values():
+        assert program["health"]
+        assert 0 < program["startup_seconds"] <= 120
+
+
+def test_the_contract_is_complete_and_its_addresses_follow_the_port_base() -> None:
+    platform = record(**{"port-base": 21000}).platform
+    exported = outputs.exported(platform.values)
+    assert {o.name for o in outputs.OUTPUTS if not o.optional} <= set(exported)
+    assert exported["mlflow_tracking_uri"] == f"http://127.0.0.1:{assign(21000)['mlflow']}"
+
+
+def test_prometheus_scrapes_every_service_that_has_metrics() -> None:
+    (config,) = record(**{"bundle": "trip_duration:abc"}).services()["prometheus"]["files"].values()
+    for job in ("mlflow", "feast", "serving", "prometheus"):
+        assert f"job_name: {job}\n" in config
+
+
+def test_serving_has_at_least_two_workers() -> None:
+    environment = record(**{"bundle": "trip_duration:abc"}).services()["serving"]["environment"]
+    assert int(environment["KEELSON_SERVING_WORKERS"]) >= 2
+
+
+def test_a_contract_with_a_missing_or_unknown_value_is_refused() -> None:
+    values: dict[str, Any] = {output.name: "x" for output in outputs.OUTPUTS}
+    assert set(outputs.exported(values)) == set(values)
+    del values["region"]
+    with pytest.raises(ValueError, match="region"):
+        outputs.exported(values)
+    with pytest.raises(ValueError, match="colour"):
+        outputs.exported({**values, "region": "x", "colour": "blue"})

@@ -1,0 +1,96 @@
+"""A whole local stack in a scratch clone, brought up by `make up` once for all tests of this folder."""
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local import processes
+from infra.local.environment_file import parse
+from infra.local.layout import Layout
+from infra.settings import PORTS_PER_STACK
+
+ROOT = Path(__file__).parents[2]
+ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A clone of the project and the commands that a user would type in it."""
+
+    path: Path
+    port_base: int
+    first: dict[str, Any] = field(default_factory=dict)
+    """What the first ``make up`` said."""
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.path)
+
+    def make(self, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """``make WORD ...`` as typed; on failure the whole output is shown."""
+        return self.shell("make " + " ".join(words), check=check)
+
+    def shell(self, command: str, *, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """A command line in the clone's folder, in a clean environment."""
+        kept = ("PATH", "HOME", "KEELSON_CACHE", "XDG_CACHE_HOME", "LANG")
+        kept += tuple(name for name in os.environ if name.endswith(("_CERT", "_CERT_FILE", "_CERT_DIR", "_BUNDLE")))
+        environment = {name: os.environ[name] for name in kept if name in os.environ}
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=self.path, env=environment, capture_output=True, text=True, check=False
+        )
+        if check and done.returncode != 0:
+            pytest.fail(f"`{command}` exited with {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}")
+        return done
+
+    def by_hand(self, command: str, *, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """A command typed after ``source .local/env``."""
+        return self.shell(f"source .local/env && {command}", check=check)
+
+    def up(self, *words: str) -> dict[str, Any]:
+        """``make up`` and the JSON line that it prints last."""
+        return json.loads(self.make("up", f"ROWS={ROWS}", *words).stdout.strip().splitlines()[-1])
+
+    def status(self) -> dict[str, Any]:
+        """``make status JSON=1``; also when something is unhealthy."""
+        return json.loads(self.make("status", "JSON=1", check=False).stdout)
+
+    def platform(self) -> dict[str, str]:
+        return parse((self.path / ".local" / "platform.env").read_text())
+
+    def processes(self) -> list[Any]:
+        return list(processes.of_stack(self.path))
+
+
+def free_port_base() -> int:
+    """The first of enough free neighbouring ports."""
+    for base in range(24000, 60000, PORTS_PER_STACK):
+        try:
+            for port in range(base, base + PORTS_PER_STACK):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return base
+    raise RuntimeError("no free range of ports")
+
+
+def fresh_clone(folder: Path) -> Clone:
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    return Clone(folder, free_port_base())
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    clone = fresh_clone(tmp_path_factory.mktemp("stack") / "keelson")
+    try:
+        clone.first.update(clone.up(f"PORT_BASE={clone.port_base}"))
+        yield clone
+    finally:
+        clone.make("down", "PURGE=1", check=False)
