@@ -1,0 +1,65 @@
+"""Take a model version out of the MLflow registry."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from components import contract
+from components.platform import Platform
+from components.recording import DATA_VERSION, download_model
+from components.tracking import ModelVersion, Tracking
+from serving.manifest import BundleError
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A model version on this machine.
+
+    Attributes:
+        folder: As ``components.model.save_model`` writes it.
+        version: Version in the registry.
+        run_id: The MLflow run that trained it.
+        data_version: Version of the trips table that it learned from.
+    """
+
+    folder: Path
+    version: str
+    run_id: str
+    data_version: str
+
+
+def download(wanted: str, folder: Path, platform: Platform) -> RegisteredModel:
+    """Download a model version.
+
+    Args:
+        wanted: A version number, or an alias such as ``champion``.
+        folder: Where to put the model's files.
+        platform: Names the registry.
+
+    Raises:
+        BundleError: The registry has no such version.
+        components.tracking.TrackingError: MLflow does not answer.
+    """
+    with Tracking(platform.mlflow_tracking_uri) as tracking:
+        if wanted.isdecimal():
+            found = _by_number(platform.mlflow_tracking_uri, wanted)
+        else:
+            found = tracking.version_by_alias(contract.MODEL_NAME, wanted)
+        if found is None:
+            raise BundleError(
+                f"the registry has no version or alias {wanted!r} of {contract.MODEL_NAME}; give one that it has, "
+                "or train a model first"
+            )
+        download_model(tracking, found, folder)
+    return RegisteredModel(folder, str(found.version), found.run_id, found.tags.get(DATA_VERSION, "unknown"))
+
+
+def _by_number(tracking_uri: str, number: str) -> ModelVersion | None:
+    question = {"name": contract.MODEL_NAME, "version": number}
+    answer = httpx.get(f"{tracking_uri}/api/2.0/mlflow/model-versions/get", params=question, timeout=60)
+    if answer.status_code == httpx.codes.NOT_FOUND:
+        return None
+    found = answer.raise_for_status().json()["model_version"]
+    tags = {tag["key"]: tag.get("value", "") for tag in found.get("tags", [])}
+    return ModelVersion(int(found["version"]), found.get("run_id", ""), found["source"], tags)

@@ -1,0 +1,75 @@
+"""The BentoML service: how many workers, which of BentoML's parts are on, and what readiness means.
+
+All behaviour is in ``serving.application``; this module only says how BentoML runs it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bentoml
+from starlette.exceptions import HTTPException
+
+from components import contract
+from serving.application import create_application
+from serving.manifest import MODEL_FOLDER, Manifest
+from serving.online_features import OnlineFeatures, OnlineFeaturesUnavailableError
+from serving.parent import end_with_parent
+from serving.settings import ServingSettings
+
+if TYPE_CHECKING:
+    from serving.prediction import Predictor
+
+
+@asynccontextmanager
+async def open_bundle(settings: ServingSettings) -> "AsyncIterator[Predictor]":
+    """The predictor of the bundle that this file is part of, for as long as the worker lives.
+
+    Raises:
+        BundleError: This file is not part of a bundle.
+        ModelIntegrityError: The model is not the one that was built in, or was made for another contract.
+    """
+    # Here and not above: the supervising process imports this module too, but never predicts.
+    from components.model import load_model
+    from serving.prediction import Predictor
+
+    root = Path(__file__).resolve().parents[1]
+    manifest = Manifest.read(root)
+    model = load_model(root / MODEL_FOLDER)
+    watch = asyncio.create_task(end_with_parent())
+    async with OnlineFeatures(settings.feast_server_url) as online:
+        predictor = Predictor(manifest, model, online)
+        predictor.warm_up()
+        yield predictor
+    watch.cancel()
+    with suppress(asyncio.CancelledError):
+        await watch
+
+
+APPLICATION = create_application(open_bundle)
+
+
+# Tracing, BentoML's metrics and its access log are off: together they cost two thirds of the
+# throughput, and the application counts for itself. A worker that is killed costs no more than what
+# it was answering, because there is a second one.
+@bentoml.asgi_app(APPLICATION, path="/")
+@bentoml.service(
+    name=contract.BUNDLE_NAME,
+    workers=2,
+    traffic={"timeout": 10},
+    metrics={"enabled": False},
+    tracing={"excluded_urls": ".*"},
+    logging={"access": {"enabled": False}},
+)
+class TripDuration:
+    """Predicts how long a taxi trip takes, as it starts."""
+
+    async def __is_ready__(self) -> bool:
+        """True when a request could be answered now; else 503 with the reason."""
+        try:
+            await APPLICATION.state.predictor.check_ready()
+        except OnlineFeaturesUnavailableError as error:
+            raise HTTPException(503, f"not ready: {error}") from None
+        return True
