@@ -45,7 +45,7 @@ def register(platform: Platform, candidate: Candidate, *, close: bool) -> Regist
         run = record_candidate(platform, tracking, candidate)
         version = _version(platform, tracking, candidate, run)
         _point(tracking, contract.CHALLENGER, version.version)
-        promoted = _promote(tracking, candidate, version.version)
+        promoted = _promote(tracking, candidate, version)
         if close:
             tracking.close_run(run, "FINISHED")
     return Registration(run.run_id, version.version, promoted)
@@ -71,19 +71,21 @@ def _version(platform: Platform, tracking: Tracking, candidate: Candidate, run: 
     return tracking.create_version(contract.MODEL_NAME, run, MODEL_FOLDER, tags)
 
 
-def _promote(tracking: Tracking, candidate: Candidate, version: int) -> bool:
-    """Make a version the champion if the verdict still holds; the outcome is a tag of the version."""
-    compared = json.loads(candidate.verdict.read_text(encoding="utf-8"))["champion"]
-    against = compared["version"] if compared else None
+def _promote(tracking: Tracking, candidate: Candidate, version: ModelVersion) -> bool:
+    """Make a version the champion if the verdict still holds; the outcome stays on the version as a tag."""
     current = champion(tracking)
     now = current.version if current else None
-    allowed = may_promote(version, now, against)
+    if PROMOTION in version.tags:
+        return now == version.version
+    compared = json.loads(candidate.verdict.read_text(encoding="utf-8"))["champion"]
+    against = compared["version"] if compared else None
+    allowed = may_promote(version.version, now, against)
     if allowed:
-        tracking.set_alias(contract.MODEL_NAME, contract.CHAMPION, version)
+        tracking.set_alias(contract.MODEL_NAME, contract.CHAMPION, version.version)
         outcome = "promoted to champion on the offline verdict"
     else:
         outcome = f"not promoted: compared with champion version {against}, but the champion is now version {now}"
-    tracking.set_version_tag(contract.MODEL_NAME, version, PROMOTION, outcome)
+    tracking.set_version_tag(contract.MODEL_NAME, version.version, PROMOTION, outcome)
     return allowed
 
 

@@ -1,0 +1,69 @@
+"""Splitting by time."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components import contract
+from components.split.step import SplitResult, boundaries, split
+
+
+def split_frame(frame: pl.DataFrame, folder: Path) -> tuple[SplitResult, list[pl.DataFrame]]:
+    frame.write_parquet(folder / "features.parquet")
+    files = [folder / f"{name}.parquet" for name in ("train", "validation", "test")]
+    result = split(folder / "features.parquet", *files)
+    return result, [pl.read_parquet(file) for file in files]
+
+
+def test_the_parts_follow_each_other_in_time_and_the_counts_are_right(
+    feature_table: Callable[..., pl.DataFrame], tmp_path: Path
+) -> None:
+    result, (train, validation, test) = split_frame(feature_table(), tmp_path)
+    assert (result.train_rows, result.validation_rows, result.test_rows) == (len(train), len(validation), len(test))
+    assert train[contract.PICKUP_TIME].max() < result.validation_start <= validation[contract.PICKUP_TIME].min()  # pyright: ignore
+    assert validation[contract.PICKUP_TIME].max() < result.test_start <= test[contract.PICKUP_TIME].min()  # pyright: ignore
+
+
+def test_nothing_is_learned_from_a_trip_that_ends_after_the_next_part_has_begun(
+    feature_table: Callable[..., pl.DataFrame], tmp_path: Path
+) -> None:
+    long_trips = feature_table().with_columns(pl.lit(14400.0).alias(contract.TARGET))
+    result, (train, validation, _) = split_frame(long_trips, tmp_path)
+    for part, limit in ((train, result.validation_start), (validation, result.test_start)):
+        ends = part[contract.PICKUP_TIME] + pl.Series([timedelta(seconds=14400)] * len(part))
+        assert ends.max() < limit  # pyright: ignore[reportOperatorIssue]
+
+
+def test_no_trip_is_in_two_parts_and_every_column_stays(
+    feature_table: Callable[..., pl.DataFrame], tmp_path: Path
+) -> None:
+    table = feature_table().with_row_index("trip")
+    _, parts = split_frame(table, tmp_path)
+    trips = pl.concat(parts)["trip"]
+    assert trips.n_unique() == len(trips)
+    assert all(part.columns == table.columns for part in parts)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_too_few_trips_are_refused_by_name(
+    feature_table: Callable[..., pl.DataFrame], tmp_path: Path, rows: int
+) -> None:
+    with pytest.raises(ValueError, match=r"cannot split .*features\.parquet"):
+        split_frame(feature_table().head(rows), tmp_path)
+
+
+@settings(deadline=None)
+@given(
+    first=st.datetimes(datetime(2009, 1, 1), datetime(2030, 1, 1)),
+    span=st.timedeltas(timedelta(hours=1), timedelta(days=4000)),
+)
+def test_the_test_part_is_the_last_fifth_of_any_span(first: datetime, span: timedelta) -> None:
+    validation_start, test_start = boundaries(first, first + span)
+    assert first < validation_start < test_start < first + span
+    assert (first + span - test_start) / span == pytest.approx(0.2, abs=1e-6)
+    assert (test_start - validation_start) / span == pytest.approx(0.1, abs=1e-6)
