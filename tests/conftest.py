@@ -15,8 +15,6 @@ from pathlib import Path
 import boto3
 import psycopg
 import pytest
-from psycopg import sql
-from pydantic import SecretStr
 
 from components.platform import Platform
 
@@ -158,7 +156,7 @@ def platform(object_store: ObjectStore, postgres: PostgresServer, tmp_path: Path
     )
 
 
-def _s3(store: ObjectStore):  # noqa: ANN202 - boto3 builds its client classes at run time
+def _s3(store: ObjectStore):
     return boto3.client(
         "s3",
         endpoint_url=store.endpoint,
