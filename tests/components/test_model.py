@@ -96,6 +96,19 @@ def test_any_numbers_at_all_give_a_possible_duration(model: Model, rows: np.ndar
     assert np.all((seconds >= contract.MIN_DURATION_SECONDS) & (seconds <= contract.MAX_DURATION_SECONDS))
 
 
+@pytest.mark.parametrize(
+    ("learned", "expected"), [(-3.0, contract.MIN_DURATION_SECONDS), (1e6, contract.MAX_DURATION_SECONDS)]
+)
+def test_an_impossible_prediction_is_brought_to_the_nearest_possible_one(
+    tmp_path: Path, learned: float, expected: float
+) -> None:
+    data = np.random.default_rng(0).uniform(0, 1, (100, WIDTH))
+    target = np.full(100, np.sign(learned) * np.log1p(abs(learned)))
+    booster = lightgbm().train({"verbosity": -1, "num_threads": 1}, lightgbm().Dataset(data, label=target), 1)
+    save_model(booster, tmp_path, training={})
+    assert set(load_model(tmp_path).predict(data)) == {expected}
+
+
 @pytest.mark.parametrize("shape", [(WIDTH,), (1, WIDTH - 1), (1, WIDTH + 1), (0, 0)])
 def test_a_wrong_shape_is_refused(model: Model, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="shape"):

@@ -104,14 +104,19 @@ def test_the_code_hash_follows_every_byte_of_the_components(tmp_path: Path, monk
 
 
 def test_kfp_writes_to_the_log_alone_and_leaves_no_temporary_folder(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    recwarn: pytest.WarningsRecorder,
 ) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    monkeypatch.setenv("TMPDIR", str(temporary))
     run(tmp_path)
     assert capfd.readouterr() == ("", "")
     assert list(temporary.iterdir()) == []
+    assert [warning for warning in recwarn if warning.category is RuntimeWarning] == []
     assert "no gate at" in (tmp_path / "log").read_text()
 
 
