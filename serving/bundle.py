@@ -18,8 +18,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from components import contract
-from components.model import file_hash, load_model
+from components.model import ModelIntegrityError, file_hash, load_model
 from components.platform import Platform
+from components.tracking import TrackingError
 from serving.manifest import MODEL_FOLDER, BundleError, Manifest, Provenance, content_hash
 from serving.registry import RegisteredModel, download
 from serving.sources import needed_files
@@ -118,9 +119,12 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m serving.bundle", description=__doc__)
     parser.add_argument("--model-version", required=True, help="a number, or an alias such as champion")
     wanted: str = parser.parse_args(arguments).model_version
-    with tempfile.TemporaryDirectory(prefix="keelson-model-") as temporary:
-        model = download(wanted, Path(temporary), Platform())  # pyright: ignore[reportCallIssue]
-        tag = build_bundle(model)
+    try:
+        with tempfile.TemporaryDirectory(prefix="keelson-model-") as temporary:
+            model = download(wanted, Path(temporary), Platform())  # pyright: ignore[reportCallIssue]
+            tag = build_bundle(model)
+    except (BundleError, ModelIntegrityError, TrackingError) as error:
+        sys.exit(f"no bundle was built: {error}")
     print(json.dumps({"tag": tag, "model_version": model.version}), flush=True)
 
 

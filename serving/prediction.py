@@ -10,6 +10,7 @@ from components.features.transform import request_features
 
 from components import contract
 from components.model import Model
+from serving import metrics
 from serving.manifest import Manifest
 from serving.online_features import ONLINE_FEATURES, OnlineFeatures
 from serving.trips import EXAMPLE_TRIP, REQUEST_COLUMNS, parse_trips
@@ -64,7 +65,9 @@ class Predictor:
         Raises:
             OnlineFeaturesUnavailableError: The online store could not be read.
         """
-        online = await self._online.read(zone_pairs(trips))
+        with metrics.FEATURE_SECONDS.time():
+            online = await self._online.read(zone_pairs(trips))
+        metrics.MISSING_FEATURES.inc(int(np.isnan(online).sum()))
         return self._model.predict(model_input(trips, online)).tolist()
 
     async def check_ready(self) -> None:

@@ -5,7 +5,7 @@ All behaviour is in ``serving.application``; this module only says how BentoML r
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from components import contract
 from serving.application import create_application
 from serving.manifest import MODEL_FOLDER, Manifest
 from serving.online_features import OnlineFeatures, OnlineFeaturesUnavailableError
-from serving.parent import end_with_parent
+from serving.parent import announce_supervisor, end_with_supervisor
 from serving.settings import ServingSettings
 
 if TYPE_CHECKING:
@@ -38,14 +38,13 @@ async def open_bundle(settings: ServingSettings) -> "AsyncIterator[Predictor]":
     root = Path(__file__).resolve().parents[1]
     manifest = Manifest.read(root)
     model = load_model(root / MODEL_FOLDER)
-    watch = asyncio.create_task(end_with_parent())
-    async with OnlineFeatures(settings.feast_server_url) as online:
+    async with OnlineFeatures(settings.feast_server_url) as online, asyncio.TaskGroup() as tasks:
         predictor = Predictor(manifest, model, online)
         predictor.warm_up()
+        watch = tasks.create_task(end_with_supervisor(settings.supervisor)) if settings.supervisor else None
         yield predictor
-    watch.cancel()
-    with suppress(asyncio.CancelledError):
-        await watch
+        if watch is not None:
+            watch.cancel()
 
 
 APPLICATION = create_application(open_bundle)
@@ -65,6 +64,11 @@ APPLICATION = create_application(open_bundle)
 )
 class TripDuration:
     """Predicts how long a taxi trip takes, as it starts."""
+
+    @bentoml.on_deployment
+    def before_the_workers() -> None:  # pyright: ignore[reportSelfClsParameterName]
+        """In the supervising process, once."""
+        announce_supervisor()
 
     async def __is_ready__(self) -> bool:
         """True when a request could be answered now; else 503 with the reason."""

@@ -1,0 +1,100 @@
+"""A real small model, and a stand-in for the wire format of Feast's feature server."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components import contract
+from components.model import lightgbm, save_model, to_target
+
+
+class FeatureServer:
+    """Answers like Feast's feature server: zone features are the zone's number, pair features the pair's.
+
+    Attributes:
+        url: Its address.
+        unknown: Zones that the online store does not hold.
+        broken: When set, ``(status, body)`` of every answer.
+        asked: The bodies of all requests, in order.
+    """
+
+    def __init__(self) -> None:
+        self.unknown: set[int] = set()
+        self.broken: tuple[int, bytes] | None = None
+        self.asked: list[dict[str, Any]] = []
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def answer(self, question: dict[str, Any]) -> dict[str, Any]:
+        """``{"metadata": {"feature_names": [...]}, "results": [{"values": [...], "statuses": [...]}, ...]}``."""
+        zones, pairs = question["entities"][contract.ZONE_KEY], question["entities"][contract.PAIR_KEY]
+        keys = {
+            **dict.fromkeys((contract.ZONE_KEY, *contract.ZONE_FEATURES), zones),
+            **dict.fromkeys((contract.PAIR_KEY, *contract.PAIR_FEATURES), pairs),
+        }
+        known = [zone not in self.unknown for zone in zones]
+        results = [
+            {
+                "values": [float(key) if here else None for key, here in zip(keys[name], known, strict=True)],
+                "statuses": ["PRESENT" if here else "NOT_FOUND" for here in known],
+            }
+            for name in keys
+        ]
+        return {"metadata": {"feature_names": list(keys)}, "results": results}
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_POST(self) -> None:
+                question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                outer.asked.append(question)
+                status, body = outer.broken or (200, json.dumps(outer.answer(question)).encode())
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+
+@pytest.fixture
+def feature_server() -> Iterator[FeatureServer]:
+    """A fresh stand-in, running."""
+    standing = FeatureServer()
+    threading.Thread(target=standing.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield standing
+    standing.server.shutdown()
+    standing.server.server_close()
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model in which distance, and a little the zone's and the pair's numbers, make a trip longer."""
+    draw = np.random.default_rng(7)
+    frame = draw.random((2000, len(contract.MODEL_FEATURES)))
+    names = list(contract.MODEL_FEATURES)
+    distance, pair = names.index(contract.DISTANCE), names.index(contract.PAIR_FEATURES[0])
+    frame[:, distance] *= 20
+    frame[:, pair] *= 265_000
+    target = to_target(100 + 120 * frame[:, distance] + frame[:, pair] / 1000)
+    settings = {"objective": "l2", "verbose": -1, "deterministic": True, "seed": 1, "num_threads": 1}
+    library = lightgbm()
+    booster = library.train(settings, library.Dataset(frame, target), 20)
+    folder = tmp_path_factory.mktemp("model")
+    save_model(booster, folder, training={"seed": 1})
+    return folder

@@ -1,0 +1,166 @@
+"""A built bundle under `bentoml serve`: it answers, knows when it cannot, and leaves nothing behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from serving.trips import EXAMPLE_TRIP
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = """
+import sys
+from pathlib import Path
+from serving.bundle import build_bundle
+from serving.registry import RegisteredModel
+print(build_bundle(RegisteredModel(Path(sys.argv[1]), "5", "run", "3")))
+"""
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 30) -> None:
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def status(url: str) -> int | None:
+    try:
+        return httpx.get(url, timeout=3).status_code
+    except httpx.TransportError:
+        return None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def gone(process: psutil.Process) -> bool:
+    """Ended; its parent may not have noticed yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+class Served:
+    """A running bundle.
+
+    Attributes:
+        tag: The bundle's tag.
+        url: Where it listens.
+        supervisor: BentoML's parent process.
+        log: Its output.
+    """
+
+    def __init__(self, tag: str, port: int, environment: dict[str, str], folder: Path) -> None:
+        self.tag, self.url, self.log = tag, f"http://127.0.0.1:{port}", folder / "serve.log"
+        command = [sys.executable, "-m", "bentoml", "serve", tag, "--host", "127.0.0.1", "--port", str(port)]
+        with self.log.open("wb") as log:
+            started = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        self.supervisor = psutil.Process(started.pid)
+        self.started = started
+
+    def workers(self) -> list[psutil.Process]:
+        return [child for child in self.supervisor.children() if not gone(child)]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bentoml")
+
+
+@pytest.fixture(scope="module")
+def environment(home: Path) -> dict[str, str]:
+    (home / "tmp").mkdir()
+    cleared = {name: value for name, value in os.environ.items() if not name.startswith(("KEELSON_", "MLFLOW_"))}
+    return {**cleared, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", "TMPDIR": str(home / "tmp")}
+
+
+@pytest.fixture(scope="module")
+def tag(model_folder: Path, environment: dict[str, str]) -> str:
+    command = [sys.executable, "-c", BUILD, str(model_folder)]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    ).stdout.split()[-1]
+
+
+@pytest.fixture
+def served(tag: str, environment: dict[str, str], feature_server: Any, tmp_path: Path) -> Iterator[Served]:
+    running = Served(tag, free_port(), {**environment, "KEELSON_FEAST_SERVER_URL": feature_server.url}, tmp_path)
+    try:
+        eventually(lambda: status(f"{running.url}/readyz") == 200)
+        yield running
+    finally:
+        left = [*running.supervisor.children(recursive=True)] if running.supervisor.is_running() else []
+        running.started.kill()
+        running.started.wait()
+        for process in left:
+            if process.is_running():
+                process.kill()
+
+
+def test_a_bundle_answers_by_itself_and_stops_without_a_trace(
+    served: Served, feature_server: Any, environment: dict[str, str]
+) -> None:
+    said = httpx.post(f"{served.url}/predict", json=EXAMPLE_TRIP).json()
+    assert (said["bundle"], said["model_version"]) == (served.tag, "5")
+    many = httpx.post(f"{served.url}/predict", json=[EXAMPLE_TRIP, {**EXAMPLE_TRIP, "trip_distance": 201}])
+    assert (many.status_code, many.json()["detail"][0]["field"]) == (422, "[1].trip_distance")
+    assert httpx.post(f"{served.url}/predict", content=b" " * 2**20, headers={"Content-Type": "text/plain"}).is_error
+    assert 'keelson_serving_requests_total{status="422"} 1.0' in httpx.get(f"{served.url}/metrics").text
+
+    workers = served.workers()
+    assert len(workers) == 2
+    listening = [
+        connection.laddr.ip
+        for process in [served.supervisor, *workers]
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert set(listening) == {"127.0.0.1"}
+
+    # Both the store being wrong and its being gone make the service unready, and only unready.
+    feature_server.broken = (500, b"{}")
+    # Each worker remembers its last look at the store for a second.
+    time.sleep(1)
+    unready = httpx.get(f"{served.url}/readyz")
+    assert (unready.status_code, "feature server answered 500" in unready.text) == (503, True)
+    assert httpx.post(f"{served.url}/predict", json=EXAMPLE_TRIP).status_code == 503
+    assert status(f"{served.url}/livez") == 200
+    feature_server.broken = None
+    time.sleep(1)
+    assert status(f"{served.url}/readyz") == 200
+
+    served.supervisor.terminate()
+    served.started.wait(15)
+    assert [worker for worker in workers if not gone(worker)] == []
+    assert list(Path(environment["TMPDIR"]).iterdir()) == []
+
+
+def test_a_killed_worker_is_replaced_and_a_killed_supervisor_takes_its_workers_along(served: Served) -> None:
+    victim, survivor = served.workers()
+    victim.kill()
+    eventually(lambda: gone(victim), 5)
+    for _ in range(20):
+        assert httpx.post(f"{served.url}/predict", json=EXAMPLE_TRIP).status_code == 200
+    # BentoML looks after its workers every ten seconds.
+    eventually(lambda: len(served.workers()) == 2)
+    assert survivor in served.workers()
+
+    workers = served.workers()
+    served.supervisor.send_signal(signal.SIGKILL)
+    served.started.wait()
+    eventually(lambda: all(gone(worker) for worker in workers), 10)
+    assert status(f"{served.url}/livez") is None
