@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,21 +60,9 @@ class Cache:
         except FileNotFoundError:
             return None
 
-    @contextmanager
-    def lock(self, name: str, waiting: Callable[[], None]) -> Iterator[None]:
-        """Hold the lock of ``name`` against other installs; calls ``waiting`` when one of them holds it.
-
-        The kernel frees it when the process ends, however it ends.
-        """
-        folder = self.root / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"{name}.lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                waiting()
-                fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def lock(self, name: str, waiting: Callable[[], None]) -> AbstractContextManager[None]:
+        """Hold the lock of the tool ``name``; see ``hold``."""
+        return hold(self.root / "locks" / f"{name}.lock", waiting)
 
     @contextmanager
     def staging(self, name: str) -> Iterator[Path]:
@@ -97,6 +85,22 @@ class Cache:
 
     def _folder(self, tool: Tool) -> Path:
         return self.tools / tool.name / f"{tool.version}-{_pin(tool)}"
+
+
+@contextmanager
+def hold(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock file ``path`` against other installs; calls ``waiting`` when one of them holds it.
+
+    The kernel frees it when the process ends, however it ends.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def put(staged: Path, place: Path) -> Path:
