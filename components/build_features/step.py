@@ -1,6 +1,7 @@
 """Compute feature tables from trips, then join to each trip what was known when it began."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +13,6 @@ from components.features import aggregates
 from components.features.store import feature_store
 from components.features.transform import request_features
 from components.platform import Platform
-
-# Part of each feature table's fingerprint: raise it when the aggregates of equal trips change.
-AGGREGATES_VERSION = 1
 
 _TRIP_COLUMNS = (
     contract.PICKUP_TIME,
@@ -57,17 +55,15 @@ def build_features(platform: Platform, data_version: int, output: Path) -> Build
         components.tables.TableError: There is no such version.
     """
     trips = tables.scan(platform, tables.TRIPS, data_version).select(_TRIP_COLUMNS)
-    zones = aggregates.zone_features(trips).collect()
-    if zones.is_empty():
-        raise ValueError(f"version {data_version} of the trips has no rows; look at the report of the ingest step")
-    feature_end = zones[contract.EVENT_TIME].max()
-    assert isinstance(feature_end, datetime)
-    versions = {
-        tables.ZONE_FEATURES_TABLE: _write(platform, tables.ZONE_FEATURES_TABLE, zones),
-        tables.PAIR_FEATURES_TABLE: _write(
-            platform, tables.PAIR_FEATURES_TABLE, aggregates.pair_features(trips).collect()
-        ),
+    makers = {
+        tables.ZONE_FEATURES_TABLE: aggregates.zone_features,
+        tables.PAIR_FEATURES_TABLE: aggregates.pair_features,
     }
+    versions = {name: _feature_table(platform, name, make, trips, data_version) for name, make in makers.items()}
+    zones = tables.scan(platform, tables.ZONE_FEATURES_TABLE, versions[tables.ZONE_FEATURES_TABLE])
+    feature_end = zones.select(pl.col(contract.EVENT_TIME).max()).collect().item()
+    if feature_end is None:
+        raise ValueError(f"version {data_version} of the trips has no rows; look at the report of the ingest step")
     joined = _join(platform, versions, request_features(_entities(trips)))
     output.parent.mkdir(parents=True, exist_ok=True)
     joined.write_parquet(output)
@@ -104,10 +100,17 @@ def _join(platform: Platform, versions: dict[str, int], entities: pl.DataFrame) 
     )
 
 
-def _write(platform: Platform, name: str, features: pl.DataFrame) -> int:
-    """Write a feature table; returns the version that holds it, an older one if the content is the same."""
-    digest = hashlib.sha256(f"{AGGREGATES_VERSION} {','.join(features.columns)}".encode())
-    # Two hashes of each row with different seeds: 128 bits, in the order of the rows.
-    for seed in (0, 1):
-        digest.update(features.hash_rows(seed=seed).to_numpy().tobytes())
-    return tables.write_version(platform, name, features.to_arrow(), digest.hexdigest())
+def _feature_table(
+    platform: Platform,
+    name: str,
+    make: Callable[[pl.LazyFrame], pl.LazyFrame],
+    trips: pl.LazyFrame,
+    data_version: int,
+) -> int:
+    """The version of a feature table that follows from a version of the trips; made only if there is none yet."""
+    code = Path(aggregates.__file__).read_bytes()
+    fingerprint = hashlib.sha256(f"{name} {data_version} {pl.__version__} ".encode() + code).hexdigest()
+    known = tables.find_version(platform, name, fingerprint)
+    if known is not None:
+        return known
+    return tables.write_version(platform, name, make(trips).collect().to_arrow(), fingerprint)

@@ -3,9 +3,8 @@
 from datetime import datetime
 
 from feast import FeatureStore, FeatureView
-from feast.feature_view import FeatureViewState
 
-from components import contract, tables
+from components import tables
 from components.features.online_store import CopyPostgreSQLOnlineStore
 from components.features.store import feature_store
 from components.platform import Platform
@@ -33,3 +32,13 @@ def materialize(
     versions = {tables.ZONE_FEATURES_TABLE: zone_features_version, tables.PAIR_FEATURES_TABLE: pair_features_version}
     store = feature_store(platform, versions)
     return {name: _materialize(store, store.get_feature_view(name), end) for name in versions}
+
+
+def _materialize(store: FeatureStore, view: FeatureView, end: datetime) -> int:
+    """Bring one view's online table to what it is at ``end``; returns its keys."""
+    assert view.ttl is not None
+    first = end - view.ttl
+    store.materialize(first, end, [view.name])
+    online = store.provider.online_store
+    assert isinstance(online, CopyPostgreSQLOnlineStore)
+    return online.retain(store.config, view, first, end)
