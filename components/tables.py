@@ -4,8 +4,13 @@ A version is named by its number; any old one can be read back. Writers that col
 the object store's conditional put lets one commit through and the other tries again on top of it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -77,11 +82,11 @@ def find_version(platform: Platform, name: str, fingerprint: str) -> int | None:
     wait=wait_random_exponential(multiplier=0.1, max=5),
     reraise=True,
 )
-def write_version(platform: Platform, name: str, data: pa.Table, fingerprint: str) -> int:
+def write_version(platform: Platform, name: str, data: pa.Table | Path, fingerprint: str) -> int:
     """Write ``data`` as the table's newest version; content that a version already holds is not written again.
 
     Args:
-        data: The whole content of the version; a memory-mapped table costs no memory.
+        data: The whole content of the version, or a Parquet file with it, which is streamed.
         fingerprint: Names the content: equal fingerprints must mean equal rows.
 
     Returns:
@@ -99,19 +104,30 @@ def write_version(platform: Platform, name: str, data: pa.Table, fingerprint: st
     version = 0 if table is None else table.version() + 1
     commit = CommitProperties(app_transactions=[Transaction(app_id=fingerprint, version=version)], max_commit_retries=0)
     try:
-        if table is None:
-            options = storage_options(platform)
-            write_deltalake(
-                table_uri(platform, name), data, mode="error", storage_options=options, commit_properties=commit
-            )
-        else:
-            write_deltalake(table, data, mode="overwrite", schema_mode="overwrite", commit_properties=commit)
+        with _stream(data) as rows:
+            if table is None:
+                options = storage_options(platform)
+                write_deltalake(
+                    table_uri(platform, name), rows, mode="error", storage_options=options, commit_properties=commit
+                )
+            else:
+                write_deltalake(table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=commit)
     except (CommitFailedError, DeltaError) as error:
         newest = latest_version(platform, name)
         if newest is None or newest < version:
             raise
         raise WriteConflict(f"another writer keeps committing to table '{name}'; try again later") from error
     return version
+
+
+@contextmanager
+def _stream(data: pa.Table | Path) -> Iterator[pa.Table | pa.RecordBatchReader]:
+    """Data as it can be handed to one attempt at writing."""
+    if isinstance(data, pa.Table):
+        yield data
+        return
+    with pq.ParquetFile(data) as file:
+        yield pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
 
 
 def _newest(platform: Platform, name: str) -> DeltaTable | None:

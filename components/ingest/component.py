@@ -10,26 +10,22 @@ from components.image import IMAGE
 
 @dsl.component(base_image=IMAGE)
 def ingest(source: str, rows: int, seed: int, fingerprint: str, report: Output[Artifact]) -> NamedTuple(
-    "Ingested", [("data_version", int), ("rows_written", int)]
+    "Ingested", [("data_version", int), ("rows_read", int), ("rows_written", int)]
 ):  # pyright: ignore[reportInvalidTypeForm]
-    """Bring trips from their source into the versioned trips table.
+    """Write the usable trips of a source as a version of the trips table.
 
     Args:
-        source: "synthetic", a path, or "tlc:YYYY-MM".
-        rows: Trips to generate; of no meaning for other sources.
-        seed: Seed of the generator.
-        fingerprint: Content of the source, so that a changed source is read again.
+        source: "synthetic", "synthetic:<regime>", a path to Parquet or CSV files, or "tlc:YYYY-MM".
+        rows: Trips to generate; files are read whole.
+        seed: Seed of generated trips.
+        fingerprint: Content of the source; a changed source has another one, so it is read again.
         report: JSON with counts, unknown columns and rejected rows.
     """
-    from datetime import datetime
+    from datetime import UTC, datetime
     from pathlib import Path
-    from zoneinfo import ZoneInfo
 
     from components.ingest import step
     from components.platform import Platform
-    from components.trips.source import downloads
 
-    platform, now = Platform(), datetime.now(ZoneInfo("America/New_York")).replace(tzinfo=None)
-    options = {"source": source, "rows": rows, "seed": seed, "now": now, "downloads": downloads(platform)}
-    result = step.ingest(platform, report=Path(report.path), **options)
-    return (result.data_version, result.rows_written)
+    result = step.ingest(Platform(), source, rows, seed, Path(report.path), datetime.now(UTC))  # pyright: ignore[reportCallIssue]
+    return (result.data_version, result.rows_read, result.rows_written)

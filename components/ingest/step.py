@@ -1,39 +1,40 @@
-"""Bring trips from their source into the versioned trips table; what cannot be a trip is counted and left out."""
+"""Read trips from a source, leave out recording faults, and write the rest as a version of the trips table."""
 
 import hashlib
-import json
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from components import contract, tables
+from components.ingest.checks import REASON, STRAY, judge, stray_days
+from components.ingest.report import Findings
 from components.platform import Platform
 from components.trips import source as trip_source
-from components.trips.source import UNCASTABLE, RawBatches
+from components.trips.conform import conform
+from components.trips.source_error import SourceError
 
-EXAMPLES_PER_REASON = 10
+SCHEMA = pa.schema([(column.name, pa.type_for_alias(column.kind)) for column in contract.COLUMNS])
+_NAMES = SCHEMA.names
+_WALL_CLOCK = ZoneInfo("America/New_York")
 
 
-class IngestError(ValueError):
-    """Nothing could be ingested; the message says why."""
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class IngestResult:
-    """What came of an ingestion.
+    """What became of a source's rows.
 
     Attributes:
-        data_version: Version of the trips table that holds exactly the accepted rows.
+        data_version: Version of the trips table that holds them.
         rows_read: Rows in the source.
-        rows_written: Rows accepted.
-        rejected: Rows left out, by reason; a row counts under its first reason only.
-        fingerprint: SHA-256 of the accepted rows.
+        rows_written: Rows in the version.
+        rejected: Rows left out, by reason.
+        fingerprint: SHA-256 of the rows written.
     """
 
     data_version: int
@@ -43,123 +44,69 @@ class IngestResult:
     fingerprint: str
 
 
-@dataclass
-class _Tally:
-    """Counts and examples as the batches pass."""
+def ingest(platform: Platform, source: str, rows: int, seed: int, report: Path, now: datetime) -> IngestResult:
+    """Write the usable trips of a source as a new version of the trips table, or find the version that holds them.
 
-    rows_read: int = 0
-    rows_written: int = 0
-    rejected: dict[str, int] = field(default_factory=dict)
-    examples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-
-
-def rejections(now: datetime) -> dict[str, pl.Expr]:
-    """Why a row cannot be a trip: an expression by reason, in the order in which they are tried.
+    The table is not touched before the whole source is read, so a failure leaves nothing in it. Memory is bounded:
+    batches pass through a temporary file.
 
     Args:
-        now: New York wall clock; a trip that starts later is a recording fault.
-    """
-    duration = (pl.col(contract.DROPOFF_TIME) - pl.col(contract.PICKUP_TIME)).dt.total_microseconds() / 1e6
-    never_null = [column.name for column in contract.COLUMNS if not column.nullable]
-    reasons = {
-        "a value cannot be read as its column's type": pl.col(UNCASTABLE),
-        "a required value is missing": pl.any_horizontal(pl.col(never_null).is_null()),
-        "pick-up lies in the future": pl.col(contract.PICKUP_TIME) > now,
-        "drop-off is not after pick-up": duration < contract.MIN_DURATION_SECONDS,
-        "trip takes longer than four hours": duration > contract.MAX_DURATION_SECONDS,
-    }
-    for column in contract.COLUMNS:
-        if not column.nullable and column.minimum is not None and column.maximum is not None:
-            outside = ~pl.col(column.name).is_between(column.minimum, column.maximum)
-            reasons[f"{column.name} is outside {column.minimum} to {column.maximum}"] = outside
-    return reasons
-
-
-def ingest(
-    platform: Platform, *, source: str, rows: int, seed: int, report: Path, now: datetime, downloads: Path
-) -> IngestResult:
-    """Read a source to its end, then write one version of the trips table.
-
-    Memory is bounded by a batch: accepted rows wait in a temporary file. A source that fails half way leaves
-    no table version and no object.
-
-    Args:
-        platform: Where the trips table lies.
-        source: ``synthetic[:regime]``, ``tlc:YYYY-MM``, or a path of Parquet or CSV files.
-        rows: Trips to generate; of no meaning for other sources.
-        seed: Seed of the generator.
-        report: JSON file to write: counts, unknown columns, reasons with examples.
-        now: New York wall clock.
-        downloads: Folder that keeps downloaded files.
+        platform: Where the table lies.
+        source: As for ``components.trips.source.batches``.
+        rows: Trips to generate; files are read whole.
+        seed: Of generated trips.
+        report: Written: JSON with counts, unknown columns, and rejected rows by reason with up to 10 examples.
+        now: Trips that begin later are rejected. Without a zone it is New York wall clock.
 
     Raises:
-        SourceError: The source cannot be read or lacks a required column.
-        IngestError: Not one row of it is a trip.
+        SourceError: The source cannot be used, or none of its rows can.
+        components.tables.WriteConflict: Other writers were faster time and again.
     """
-    raw = trip_source.batches(source, rows, seed, downloads)
-    tally = _Tally()
-    with tempfile.TemporaryDirectory(prefix="keelson-ingest-") as folder:
-        spool = Path(folder) / "trips.arrow"
-        _write_spool(spool, _accepted(raw, rejections(now), tally))
-        if tally.rows_written == 0:
-            raise IngestError(f"none of the {tally.rows_read} rows of '{source}' is a trip: {tally.rejected}")
-        with spool.open("rb") as stream:
-            fingerprint = hashlib.file_digest(stream, "sha256").hexdigest()
-        with pa.memory_map(str(spool)) as mapped:
-            table = pa.ipc.open_file(mapped).read_all()
-            version = tables.write_version(platform, tables.TRIPS, table, fingerprint)
-    result = IngestResult(
-        data_version=version,
-        rows_read=tally.rows_read,
-        rows_written=tally.rows_written,
-        rejected=tally.rejected,
-        fingerprint=fingerprint,
-    )
-    _write_report(report, source, raw, tally, result)
-    return result
+    findings = Findings()
+    wall_clock = now.astimezone(_WALL_CLOCK).replace(tzinfo=None) if now.tzinfo else now
+    with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
+        spool = Path(folder) / "trips.parquet"
+        trips_per_day = _spool(source, rows, seed, wall_clock, spool, findings)
+        stray = stray_days(trips_per_day)
+        if stray:
+            spool = _without(stray, spool, findings)
+        written = pq.read_metadata(spool).num_rows
+        if not written:
+            findings.write(report, source=source, rows_written=0)
+            reasons = ", ".join(f"{reason} {count}" for reason, count in findings.rejected.most_common())
+            raise SourceError(f"none of the {findings.rows_read} rows of DATA={source} can be used: {reasons}")
+        with spool.open("rb") as content:
+            fingerprint = hashlib.file_digest(content, "sha256").hexdigest()
+        version = tables.write_version(platform, tables.TRIPS, spool, fingerprint)
+    findings.write(report, source=source, rows_written=written, data_version=version, fingerprint=fingerprint)
+    return IngestResult(version, findings.rows_read, written, dict(findings.rejected), fingerprint)
 
 
-def _accepted(raw: RawBatches, reasons: dict[str, pl.Expr], tally: _Tally) -> Iterator[pa.RecordBatch]:
-    names = [column.name for column in contract.COLUMNS]
-    cases = pl.lit(None, dtype=pl.String)
-    for reason, holds in reversed(reasons.items()):
-        cases = pl.when(holds).then(pl.lit(reason)).otherwise(cases)
-    for batch in raw.batches:
-        frame = pl.DataFrame(batch).with_columns(reason=cases)
-        good = frame.filter(pl.col("reason").is_null()).select(names)
-        tally.rows_read += frame.height
-        tally.rows_written += good.height
-        if good.height < frame.height:
-            _count(frame.filter(pl.col("reason").is_not_null()), names, tally)
-        yield from good.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(trip_source.SCHEMA).to_batches()
+def _spool(source: str, rows: int, seed: int, now: datetime, spool: Path, findings: Findings) -> Counter[date]:
+    """Write the faultless rows to a file; returns how many begin on each day."""
+    days: Counter[date] = Counter()
+    with pq.ParquetWriter(spool, SCHEMA) as writer:
+        for batch in conform(trip_source.batches(source, rows, seed)):
+            findings.see(batch)
+            judged = judge(batch.frame, now)
+            faulty = pl.col(REASON).is_not_null()
+            findings.reject(judged.with_row_index("row", batch.first_row).filter(faulty), batch.origin)
+            good = judged.filter(~faulty).select(_NAMES)
+            days.update(dict(good[contract.PICKUP_TIME].dt.date().value_counts().iter_rows()))
+            writer.write_table(good.to_arrow().cast(SCHEMA))
+    return days
 
 
-def _count(bad: pl.DataFrame, names: list[str], tally: _Tally) -> None:
-    for (reason,), rows in bad.group_by("reason", maintain_order=True):
-        key = str(reason)
-        tally.rejected[key] = tally.rejected.get(key, 0) + rows.height
-        examples = tally.examples.setdefault(key, [])
-        examples += rows.select(names).head(EXAMPLES_PER_REASON - len(examples)).to_dicts()
-
-
-def _write_spool(spool: Path, batches: Iterator[pa.RecordBatch]) -> None:
-    with pa.OSFile(str(spool), "wb") as sink, pa.ipc.new_file(sink, trip_source.SCHEMA) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-
-
-def _write_report(report: Path, source: str, raw: RawBatches, tally: _Tally, result: IngestResult) -> None:
-    content = {
-        "source": source,
-        "data_version": result.data_version,
-        "fingerprint": result.fingerprint,
-        "rows_read": result.rows_read,
-        "rows_written": result.rows_written,
-        "unknown_columns": raw.unknown_columns,
-        "missing_columns": raw.missing_columns,
-        "rejected": {
-            reason: {"rows": rows, "examples": tally.examples[reason]} for reason, rows in result.rejected.items()
-        },
-    }
-    report.parent.mkdir(parents=True, exist_ok=True)
-    report.write_text(json.dumps(content, indent=2, default=str), encoding="utf-8")
+def _without(stray: set[date], spool: Path, findings: Findings) -> Path:
+    """Copy the file without the trips of some days."""
+    kept = spool.with_name("kept.parquet")
+    is_stray = pl.col(contract.PICKUP_TIME).dt.date().is_in(sorted(stray))
+    first_row = 0
+    with pq.ParquetFile(spool) as source, pq.ParquetWriter(kept, SCHEMA) as writer:
+        for batch in source.iter_batches():
+            frame = pl.DataFrame(pa.Table.from_batches([batch])).with_row_index("row", first_row)
+            first_row += len(frame)
+            outside = frame.filter(is_stray).with_columns(pl.lit(STRAY).alias(REASON))
+            findings.reject(outside, "rows without another fault")
+            writer.write_table(frame.filter(~is_stray).select(_NAMES).to_arrow().cast(SCHEMA))
+    return kept
