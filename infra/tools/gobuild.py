@@ -17,8 +17,8 @@ class BuildError(Exception):
 
 
 def find_go(path: str) -> str | None:
-    """The ``go`` command on ``path``, or where its own installer puts it."""
-    return shutil.which("go", path=path) or shutil.which("go", path="/usr/local/go/bin")
+    """The ``go`` command on ``path``."""
+    return shutil.which("go", path=path)
 
 
 def install(tool: Tool, build: GoBuild, staged: Path, cache: Cache, path: str) -> None:

@@ -55,6 +55,11 @@ def install(clone: Path, catalogue: Catalogue) -> int:
     return 1 if needed or problem else 0
 
 
+def is_offline() -> bool:
+    """Whether the user said by KEELSON_OFFLINE=1 that releases are not to be asked for."""
+    return os.environ.get("KEELSON_OFFLINE") == "1"
+
+
 def how_to_get(tool: Tool) -> str:
     """The ways to get a tool, as one sentence."""
     ways = [f"put {tool.name} {tool.accept} on PATH"] if tool.ask else []
@@ -85,8 +90,7 @@ def _tools(
     catalogue: Catalogue, search: Search, absent: dict[str, float]
 ) -> tuple[dict[str, Found], list[Missing], dict[str, float]]:
     """Get the tools in order; also returns when each absent optional one was last looked for."""
-    offline = os.environ.get("KEELSON_OFFLINE") == "1"
-    downloads = Downloads(offline)
+    downloads = Downloads(offline=is_offline())
     found: dict[str, Found] = {}
     missing: list[Missing] = []
     tried: dict[str, float] = {}
@@ -98,7 +102,7 @@ def _tools(
             found[tool.name] = outcome
             continue
         missing.append(outcome)
-        if tool.optional and not offline:
+        if tool.optional and not downloads.offline:
             tried[tool.name] = time.time() if rested else absent[tool.name]
     return found, missing, tried
 

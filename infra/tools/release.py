@@ -6,6 +6,7 @@ import http.client
 import os
 import re
 import shutil
+import socket
 import tarfile
 import urllib.error
 import urllib.parse
@@ -55,12 +56,25 @@ class Downloads:
     def _fetch(url: str, target: Path) -> None:
         # urllib has one timeout; the connection gets a short one, reading a longer one.
         with urllib.request.urlopen(url, timeout=_CONNECT_SECONDS) as response, target.open("wb") as file:  # noqa: S310
-            if socket := getattr(getattr(response.fp, "raw", None), "_sock", None):
-                socket.settimeout(_READ_SECONDS)
+            if connection := getattr(getattr(response.fp, "raw", None), "_sock", None):
+                connection.settimeout(_READ_SECONDS)
             shutil.copyfileobj(response, file, _CHUNK_BYTES)
         expected = response.headers.get("Content-Length")
         if expected is not None and target.stat().st_size != int(expected):
             raise http.client.IncompleteRead(b"", int(expected) - target.stat().st_size)
+
+
+def can_reach(release: Release, downloads: Downloads) -> bool:
+    """Whether the release's host takes a connection; nothing is downloaded."""
+    address = urllib.parse.urlsplit(release.url or "")
+    if downloads.offline or address.hostname is None:
+        return False
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        socket.create_connection((address.hostname, port), _CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def install(release: Release, staged: Path, downloads: Downloads) -> None:
