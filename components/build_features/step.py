@@ -67,7 +67,12 @@ def build_features(platform: Platform, data_version: int, output: Path) -> Build
     joined = _join(platform, versions, request_features(_entities(trips)))
     output.parent.mkdir(parents=True, exist_ok=True)
     joined.write_parquet(output)
-    return BuildFeaturesResult(len(joined), *versions.values(), feature_end)
+    return BuildFeaturesResult(
+        rows=len(joined),
+        zone_features_version=versions[tables.ZONE_FEATURES_TABLE],
+        pair_features_version=versions[tables.PAIR_FEATURES_TABLE],
+        feature_end=feature_end,
+    )
 
 
 def _entities(trips: pl.LazyFrame) -> pl.DataFrame:

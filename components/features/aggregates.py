@@ -56,7 +56,9 @@ def zone_features(trips: pl.LazyFrame) -> pl.LazyFrame:
     time = pl.col(contract.EVENT_TIME)
     spans = sums.group_by(contract.ZONE_KEY).agg(time.min().alias("first"), time.max().alias("last"))
     hours = pl.datetime_ranges("first", pl.col("last").max(), HOUR, time_zone="UTC").alias(contract.EVENT_TIME)
-    grid = spans.select(contract.ZONE_KEY, hours).explode(contract.EVENT_TIME).sort(contract.ZONE_KEY, contract.EVENT_TIME)
+    grid = (
+        spans.select(contract.ZONE_KEY, hours).explode(contract.EVENT_TIME).sort(contract.ZONE_KEY, contract.EVENT_TIME)
+    )
     hourly = _window(grid, sums, contract.ZONE_KEY, HOUR).select(
         contract.ZONE_KEY,
         contract.EVENT_TIME,
@@ -122,9 +124,7 @@ def _window(grid: pl.LazyFrame, sums: pl.LazyFrame, key: str, width: timedelta) 
     as_of = {"by": key, "right_on": contract.EVENT_TIME, "coalesce": False, "check_sortedness": False}
     upto = start.join_asof(sums, left_on=contract.EVENT_TIME, suffix="_until", **as_of)
     both = upto.join_asof(sums, left_on="start", suffix="_before", **as_of)
-    return both.with_columns(
-        pl.col(name).fill_null(0) - pl.col(f"{name}_before").fill_null(0) for name in _SUMS
-    )
+    return both.with_columns(pl.col(name).fill_null(0) - pl.col(f"{name}_before").fill_null(0) for name in _SUMS)
 
 
 def _mean_duration() -> pl.Expr:

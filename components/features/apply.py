@@ -3,6 +3,9 @@
 Nothing is written when nothing differs.
 """
 
+import components.features.unchecked  # noqa: F401
+
+# isort: split
 from feast import FeatureStore
 from feast.diff.property_diff import TransitionType
 from feast.feature_view import DUMMY_ENTITY_NAME

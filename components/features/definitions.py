@@ -4,6 +4,9 @@ A source's path is the name of a table in ``components/tables.py``; the offline 
 are the same for every stack.
 """
 
+import components.features.unchecked  # noqa: F401
+
+# isort: split
 from datetime import timedelta
 
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, Project, ValueType
@@ -74,9 +77,7 @@ def _view(name: str, entity: Entity, key: str, features: tuple[str, ...], rhythm
     )
 
 
-zone_features = _view(
-    ZONE_FEATURES_TABLE, zone, contract.ZONE_KEY, contract.ZONE_FEATURES, "at the end of every hour"
-)
+zone_features = _view(ZONE_FEATURES_TABLE, zone, contract.ZONE_KEY, contract.ZONE_FEATURES, "at the end of every hour")
 pair_features = _view(
     PAIR_FEATURES_TABLE,
     zone_pair,

@@ -4,6 +4,9 @@ Feast's own store sends one INSERT for each feature of each row and keeps a brok
 their content are the same, so Feast's own store can read what this one wrote and the other way round.
 """
 
+import components.features.unchecked  # noqa: F401
+
+# isort: split
 import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -44,6 +47,7 @@ class CopyPostgreSQLOnlineStore(PostgreSQLOnlineStore):
         """A connection that was checked to live; it returns to the pool whatever happens in the block."""
         if self._conn_pool is None:
             settings = config.online_store
+            assert isinstance(settings, CopyPostgreSQLOnlineStoreConfig)
             self._conn_pool = ConnectionPool(
                 conninfo=_get_conninfo(settings),
                 min_size=settings.min_conn,

@@ -4,6 +4,9 @@ Feast starts each of them as a process of its own, and each imports all of Feast
 Everything listens on 127.0.0.1 only; Feast's own metrics server listens on every address.
 """
 
+import components.features.unchecked  # noqa: F401
+
+# isort: split
 import asyncio
 import contextlib
 import signal
@@ -17,7 +20,12 @@ import typer
 import uvicorn
 from feast import FeatureStore, feature_server, ui_server
 from feast import metrics as feast_metrics
-from feast.permissions.server.utils import ServerType, init_auth_manager, init_security_manager, str_to_auth_manager_type
+from feast.permissions.server.utils import (
+    ServerType,
+    init_auth_manager,
+    init_security_manager,
+    str_to_auth_manager_type,
+)
 
 from components.features.store import feature_store
 from components.platform import Platform
@@ -46,9 +54,11 @@ def start_metrics(store: FeatureStore, port: int) -> None:
 
 async def serve(store: FeatureStore, port: int, ui_port: int) -> None:
     """Serve features and the browser until the process is told to stop."""
-    auth = str_to_auth_manager_type(store.config.auth_config.type)
+    settings = store.config.auth_config
+    assert settings is not None
+    auth = str_to_auth_manager_type(settings.type)
     init_security_manager(auth_type=auth, fs=store)
-    init_auth_manager(auth_type=auth, server_type=ServerType.REST, auth_config=store.config.auth_config)
+    init_auth_manager(auth_type=auth, server_type=ServerType.REST, auth_config=settings)
     apps: dict[int, Any] = {
         port: feature_server.get_app(store, REGISTRY_REFRESH_SECONDS),
         ui_port: ui_server.get_app(store, store.project),

@@ -1,5 +1,8 @@
 """The feature store of a platform."""
 
+import components.features.unchecked  # noqa: F401
+
+# isort: split
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
@@ -28,7 +31,9 @@ def feature_store(platform: Platform, versions: Mapping[str, int] | None = None)
 
 def _values(platform: Platform) -> dict[str, str]:
     """The platform's settings by the names of their environment variables."""
-    values = {str(field.validation_alias): getattr(platform, name) for name, field in type(platform).model_fields.items()}
+    values = {
+        str(field.validation_alias): getattr(platform, name) for name, field in type(platform).model_fields.items()
+    }
     return {
         name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         for name, value in values.items()

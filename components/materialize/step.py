@@ -1,5 +1,8 @@
 """Copy the newest features to the online store, so that serving sees what training saw."""
 
+import components.features.unchecked  # noqa: F401
+
+# isort: split
 from datetime import datetime
 
 from feast import FeatureStore, FeatureView
