@@ -60,7 +60,7 @@ def test_equal_inputs_are_one_bundle_and_another_version_is_another(tmp_path: Pa
 def test_a_bundle_holds_what_serving_needs_and_nothing_of_the_pipeline() -> None:
     names = {file.as_posix() for file in needed_files("serving.service", ROOT)}
     assert {"serving/prediction.py", "components/model.py", "components/features/transform.py"} <= names
-    assert {"serving/__init__.py", "components/__init__.py"} <= names
+    assert {"serving/__init__.py", "components/__init__.py", "components/features/__init__.py"} <= names
     assert not names & {"serving/bundle.py", "serving/registry.py", "components/tracking.py", "components/platform.py"}
 
 

@@ -88,6 +88,7 @@ def test_a_refusal_stays_short_and_repeats_no_value() -> None:
     secret = "a-value-that-was-sent"
     problems = refusal([{**EXAMPLE_TRIP, contract.PICKUP_ZONE: secret, "x" * 5000: secret}] * 500)
     assert len(problems) < 30
+    assert problems[-1]["message"] == f"and {1000 - len(problems) + 1} more problems"
     assert len(json.dumps(problems)) < 10_000
     assert secret not in json.dumps(problems)
 

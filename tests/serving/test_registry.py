@@ -1,0 +1,124 @@
+"""From a real MLflow registry to a bundle."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from components import contract
+from components.model import MANIFEST_FILE, MODEL_FILE, load_model
+from components.platform import Platform
+from components.recording import DATA_VERSION, MODEL_FOLDER
+from components.tracking import Tracking
+from serving.manifest import BundleError, Manifest
+from serving.registry import download
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of an empty MLflow server that proxies artifacts."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PATH": str(Path(sys.executable).parent)}
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
+    try:
+        limit = time.monotonic() + 90
+        while not answers(f"http://127.0.0.1:{port}/health"):
+            if time.monotonic() > limit or server.poll() is not None:
+                raise RuntimeError(f"MLflow did not start: {(folder / 'log').read_text()[-2000:]}")
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def variables(mlflow_server: str) -> dict[str, str]:
+    """The platform contract, of which only MLflow exists."""
+    fields = {str(field.validation_alias): field for field in Platform.model_fields.values()}
+    required = {name: "0" for name, field in fields.items() if field.is_required()}
+    return {**required, "MLFLOW_TRACKING_URI": mlflow_server}
+
+
+@pytest.fixture(scope="module")
+def platform(variables: dict[str, str]) -> Platform:
+    return Platform.model_validate(variables)
+
+
+@pytest.fixture(scope="module")
+def run_ids(mlflow_server: str, model_folder: Path) -> list[str]:
+    """Two registered versions, of data versions 10 and 20; the first is champion."""
+    found: list[str] = []
+    with Tracking(mlflow_server) as tracking:
+        for data_version in ("10", "20"):
+            run = tracking.create_run(tracking.experiment(contract.EXPERIMENT), data_version, {})
+            for name in (MODEL_FILE, MANIFEST_FILE):
+                tracking.upload(run, model_folder / name, f"{MODEL_FOLDER}/{name}")
+            tracking.create_version(contract.MODEL_NAME, run, MODEL_FOLDER, {DATA_VERSION: data_version})
+            found.append(run.run_id)
+        tracking.set_alias(contract.MODEL_NAME, contract.CHAMPION, 1)
+    return found
+
+
+@pytest.mark.parametrize(("wanted", "version"), [("champion", 1), ("1", 1), ("2", 2)])
+def test_a_version_is_found_by_number_and_by_alias(
+    wanted: str, version: int, platform: Platform, run_ids: list[str], tmp_path: Path
+) -> None:
+    model = download(wanted, tmp_path, platform)
+    assert (model.version, model.run_id, model.data_version) == (str(version), run_ids[version - 1], f"{version}0")
+    load_model(model.folder)
+
+
+@pytest.mark.parametrize("wanted", ["3", "nobody"])
+@pytest.mark.usefixtures("run_ids")
+def test_a_version_that_is_not_there_is_named(wanted: str, platform: Platform, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=f"'{wanted}'"):
+        download(wanted, tmp_path, platform)
+
+
+def bundle(wanted: str, home: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **variables, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"}
+    command = [sys.executable, "-m", "serving.bundle", "--model-version", wanted]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_command_prints_the_tag_last_and_the_bundle_knows_its_origin(
+    variables: dict[str, str], run_ids: list[str], tmp_path: Path
+) -> None:
+    done = bundle("champion", tmp_path, variables)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["model_version"] == "1"
+    provenance = Manifest.read(tmp_path / "bentos" / said["tag"].replace(":", "/") / "src").provenance
+    assert (provenance.model_version, provenance.run_id, provenance.data_version) == ("1", run_ids[0], "10")
+
+
+@pytest.mark.usefixtures("run_ids")
+def test_the_command_says_in_one_sentence_what_is_missing(variables: dict[str, str], tmp_path: Path) -> None:
+    done = bundle("nobody", tmp_path, variables)
+    assert done.returncode != 0
+    assert done.stderr.startswith("no bundle was built: the registry has no version or alias 'nobody'")
+    assert "Traceback" not in done.stderr
