@@ -19,6 +19,7 @@ _CSV_BLOCK_BYTES = 16 * 1024 * 1024
 _SUFFIXES = (".parquet", ".csv")
 _KNOWN = {column.name for column in contract.COLUMNS} | set(contract.ALIASES)
 _NULL_TEXTS = ["", "NULL", "null", "NaN", "nan", "NA"]
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError)
 
 
 @dataclass(frozen=True)
@@ -67,34 +68,55 @@ def _is_trip_file(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in _SUFFIXES
 
 
+def columns(file: Path) -> tuple[str, ...]:
+    """The names of a file's columns, from its header or footer alone.
+
+    Raises:
+        SourceError: The file is empty, cannot be read, or has a column twice.
+    """
+    try:
+        if not file.stat().st_size:
+            raise SourceError(f"{file} is empty; fetch it again or leave it out")
+        names = _csv_names(file) if _is_csv(file) else pq.read_schema(file).names
+    except _UNREADABLE as error:
+        raise _unreadable(file, 0, error) from error
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SourceError(f"{file} has columns more than once: {', '.join(twice)}; remove one of each")
+    return tuple(names)
+
+
 def read(files: list[Path]) -> Iterator[RawBatch]:
     """Yield the rows of all files, one file after the other.
-
-    A file without any column of the contract yields one batch without rows, so that its columns can be reported.
 
     Raises:
         SourceError: A file cannot be read to its end, or has no rows.
     """
     for file in files:
-        is_csv = file.suffix.lower() == ".csv"
+        names = columns(file)
+        known = [name for name in names if name in _KNOWN]
         rows = 0
         try:
-            names = _distinct(file, _csv_names(file) if is_csv else pq.read_schema(file).names)
-            known = [name for name in names if name in _KNOWN]
-            if not known:
-                yield RawBatch(str(file), 0, names, pl.DataFrame())
-            for batch in _csv_batches(file, names, known) if is_csv else _parquet_batches(file, known):
+            for batch in _csv_batches(file, names, known) if _is_csv(file) else _parquet_batches(file, known):
                 frame = pl.DataFrame(pa.Table.from_batches([batch]))
                 if len(frame):
                     yield RawBatch(str(file), rows, names, frame)
                 rows += len(frame)
-        except (pa.ArrowException, OSError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
-            raise SourceError(
-                f"{file} cannot be read after {rows} rows, it may be truncated or of another format: "
-                f"{str(error).strip()[:300]}; fetch it again or leave it out"
-            ) from error
+        except _UNREADABLE as error:
+            raise _unreadable(file, rows, error) from error
         if not rows:
             raise SourceError(f"{file} has no rows; leave it out")
+
+
+def _is_csv(file: Path) -> bool:
+    return file.suffix.lower() == ".csv"
+
+
+def _unreadable(file: Path, rows: int, error: Exception) -> SourceError:
+    return SourceError(
+        f"{file} cannot be read after {rows} rows, it may be truncated or of another format: "
+        f"{str(error).strip()[:300]}; fetch it again or leave it out"
+    )
 
 
 def _parquet_batches(file: Path, known: list[str]) -> Iterator[pa.RecordBatch]:
@@ -119,10 +141,3 @@ def _csv_batches(file: Path, names: tuple[str, ...], known: list[str]) -> Iterat
             null_values=_NULL_TEXTS,
         ),
     )
-
-
-def _distinct(file: Path, names: list[str]) -> tuple[str, ...]:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SourceError(f"{file} has columns more than once: {', '.join(twice)}; remove one of each")
-    return tuple(names)

@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from components.trips import files, synthetic, tlc
+from components.trips.conform import match
 from components.trips.files import RawBatch
 from components.trips.source_error import SourceError
 
@@ -30,7 +31,11 @@ def batches(source: str, rows: int, seed: int, cache: Path | None = None) -> Ite
     kind, _, detail = source.partition(":")
     if kind == SYNTHETIC:
         return _generated(source, synthetic.trips(rows, seed, regime=_regime(source, detail)))
-    return files.read(_files(source, cache))
+    found = _files(source, cache)
+    # A file that lacks a column is told at once, not after the gigabytes before it were read.
+    for file in found:
+        match(str(file), files.columns(file))
+    return files.read(found)
 
 
 def fingerprint(source: str, rows: int, seed: int, cache: Path | None = None) -> str:

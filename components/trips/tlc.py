@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from components.trips.source_error import SourceError
@@ -93,13 +95,20 @@ def _fetch(url: str, part: Path) -> None:
         elif not resumed:
             tag.unlink(missing_ok=True)
         length = (have if resumed else 0) + int(answer.headers.get("Content-Length", "-1"))
-        with part.open("ab" if resumed else "wb") as output:
+        with part.open("ab" if resumed else "wb") as output, _progress() as progress:
+            task = progress.add_task(part.stem, total=length, completed=have if resumed else 0)
             for chunk in answer.iter_raw():
-                output.write(chunk)
+                progress.advance(task, output.write(chunk))
             output.flush()
             os.fsync(output.fileno())
     if part.stat().st_size != length:
         raise _Interrupted(f"{part.stat().st_size} of {length} bytes came")
+
+
+def _progress() -> Progress:
+    """A bar on standard error; standard output belongs to results."""
+    parts = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    return Progress(*parts, console=Console(stderr=True))
 
 
 def _publish(url: str, part: Path, file: Path) -> None:
