@@ -62,26 +62,15 @@ def mlflow(layout: Layout, port: int, database_url: pulumi.Input[str], s3: Mappi
     )
 
 
-def feast_server(layout: Layout, port: int, metrics_port: int, feast: Mapping[str, Any]) -> dict[str, Any]:
-    """Feast's feature server: online features over HTTP."""
+def feast(
+    layout: Layout, *, port: int, metrics_port: int, ui_port: int, environment: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Feast's feature server, its metrics and its browser of entities, views and services, in one process."""
     return described(
-        "feast-server",
+        "feast",
         command=[sys.executable, "-m", "components.features.server", "--port", str(port)]
-        + ["--metrics-port", str(metrics_port)],
-        environment={**_NO_TELEMETRY, **feast},
-        health_check={"http": http(port, "/health")},
-        directory=layout.root,
-        startup_seconds=120,
-    )
-
-
-def feast_ui(layout: Layout, port: int, feast: Mapping[str, Any]) -> dict[str, Any]:
-    """Feast's browser of entities, views and services."""
-    return described(
-        "feast-ui",
-        command=[sys.executable, "-m", "feast.cli.cli", "--chdir", str(layout.root / "components" / "features")]
-        + ["ui", "--host", HOST, "--port", str(port)],
-        environment={**_NO_TELEMETRY, **feast},
+        + ["--metrics-port", str(metrics_port), "--ui-port", str(ui_port)],
+        environment={**_NO_TELEMETRY, **environment},
         health_check={"http": http(port, "/health")},
         directory=layout.root,
         startup_seconds=120,

@@ -47,7 +47,7 @@ class EmbeddedPlatform(pulumi.ComponentResource):
         self.values = self._contract(databases)
         environment = outputs.environment(self.values)
         self._tracking(databases["mlflow"])
-        # self._features(databases["feast"], environment)
+        self._features(databases["feast"], environment)
         self._monitoring()
         if settings.bundle is not None:
             self._serving(settings.bundle, settings.serving_workers)
@@ -143,9 +143,14 @@ class EmbeddedPlatform(pulumi.ComponentResource):
         opts = pulumi.ResourceOptions(parent=database, depends_on=[database])
         registry = FeatureRegistry("feature-registry", root=self._layout.root, environment=full, opts=opts)
         port = self._port
-        server = applications.feast_server(self._layout, port["feast-server"], port["feast-metrics"], environment)
-        self._service(server, registry)
-        self._service(applications.feast_ui(self._layout, port["feast-ui"], environment), registry)
+        program = applications.feast(
+            self._layout,
+            port=port["feast-server"],
+            metrics_port=port["feast-metrics"],
+            ui_port=port["feast-ui"],
+            environment=environment,
+        )
+        self._feast = self._service(program, registry)
 
     def _monitoring(self) -> None:
         port = self._port
@@ -171,7 +176,7 @@ class EmbeddedPlatform(pulumi.ComponentResource):
             workers=workers,
             feature_server=http(self._port["feast-server"]),
         )
-        self._service(program)
+        self._service(program, self._feast)
 
     def _s3(self) -> dict[str, pulumi.Input[str]]:
         return {

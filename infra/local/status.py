@@ -27,8 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 _ADDRESS = {
     "object-store": "AWS_ENDPOINT_URL_S3",
     "mlflow": "MLFLOW_TRACKING_URI",
-    "feast-server": "KEELSON_FEAST_SERVER_URL",
-    "feast-ui": "KEELSON_FEAST_UI_URL",
+    "feast": "KEELSON_FEAST_UI_URL",
     "prometheus": "KEELSON_PROMETHEUS_URL",
     "evidently": "KEELSON_EVIDENTLY_URL",
     "grafana": "KEELSON_GRAFANA_URL",
