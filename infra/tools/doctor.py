@@ -116,6 +116,8 @@ def _environment(clone: Path, catalogue: Catalogue, search: Search) -> list[Line
 
 def _tools(catalogue: Catalogue, search: Search, has_go: bool) -> list[Line]:
     found: dict[str, Found] = {}
+    # Tools that will be had: one that stands beside such a tool comes with it.
+    to_come: set[str | None] = set()
     lines: list[Line] = []
     for tool in catalogue.tools:
         notes: list[str] = []
@@ -124,18 +126,20 @@ def _tools(catalogue: Catalogue, search: Search, has_go: bool) -> list[Line]:
             found[tool.name] = outcome
             lines.append(Line(tool.name, "ok", outcome.version, f"{outcome.programs[tool.name]} ({outcome.way})"))
         else:
-            lines.append(_not_found(tool, notes, has_go))
+            line = _not_found(tool, notes, has_go or tool.beside in to_come)
+            if line.state == "to do":
+                to_come.add(tool.name)
+            lines.append(line)
     return lines
 
 
-def _not_found(tool: Tool, notes: list[str], has_go: bool) -> Line:
+def _not_found(tool: Tool, notes: list[str], can_build: bool) -> Line:
     told = "".join(f"{note}; " for note in notes)
     if tool.optional:
         return Line(tool.name, "absent", "", f"{told}the stack comes up without it. {how_to_get(tool)}")
-    if tool.go and has_go:
-        return Line(tool.name, "to do", tool.version, f"{told}`make env` downloads it or builds it with Go")
-    # The release of the tool beside which it stands has its own line.
-    if tool.beside or (tool.release and can_reach(tool.release, Downloads(offline=is_offline()))):
+    if tool.go and can_build:
+        return Line(tool.name, "to do", tool.version, f"{told}`make env` takes its release or builds it with Go")
+    if tool.release and can_reach(tool.release, Downloads(offline=is_offline())):
         return Line(tool.name, "to do", tool.version, f"{told}`make env` takes it from the official release")
     return Line(tool.name, "missing", "", f"{told}{how_to_get(tool)}")
 

@@ -63,6 +63,8 @@ def is_offline() -> bool:
 def how_to_get(tool: Tool) -> str:
     """The ways to get a tool, as one sentence."""
     ways = [f"put {tool.name} {tool.accept} on PATH"] if tool.ask else []
+    if tool.beside:
+        ways.append(f"put the official release of {tool.beside}, which holds it, on PATH")
     if tool.release and tool.release.url:
         ways.append(f"let this machine reach {tool.release.url}")
     if tool.go:
