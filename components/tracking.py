@@ -29,6 +29,18 @@ class Run:
     artifact_uri: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """A run as it is looked at afterwards; times are milliseconds since 1970, ``ended`` is None while it runs."""
+
+    run_id: str
+    status: str
+    started: int
+    ended: int | None
+    metrics: dict[str, float]
+    tags: dict[str, str]
+
+
 @dataclass(frozen=True)
 class ModelVersion:
     """One version of a registered model."""
@@ -138,6 +150,16 @@ class Tracking:
         """Point an alias to a version."""
         self._call("POST", "registered-models/alias", json={"name": model, "alias": alias, "version": str(version)})
 
+    def newest_run(self, experiment_id: str) -> RunRecord | None:
+        """The run of an experiment that was started last, or None."""
+        body = {"experiment_ids": [experiment_id], "order_by": ["attributes.start_time DESC"], "max_results": 1}
+        runs = _present(self._call("POST", "runs/search", json=body)).get("runs", [])
+        return _record(runs[0]) if runs else None
+
+    def run_record(self, run_id: str) -> RunRecord:
+        """What MLflow knows about a run."""
+        return _record(_present(self._call("GET", "runs/get", params={"run_id": run_id}))["run"])
+
     def _call(
         self, method: str, endpoint: str, *, absent_ok: bool = False, exists_ok: bool = False, **request: Any
     ) -> dict[str, Any] | None:
@@ -192,6 +214,18 @@ def _present(answer: dict[str, Any] | None) -> dict[str, Any]:
 
 def _run(item: dict[str, Any]) -> Run:
     return Run(item["info"]["run_id"], item["info"]["artifact_uri"])
+
+
+def _record(item: dict[str, Any]) -> RunRecord:
+    info, data = item["info"], item["data"]
+    return RunRecord(
+        run_id=info["run_id"],
+        status=info["status"],
+        started=int(info["start_time"]),
+        ended=int(info["end_time"]) if info.get("end_time") else None,
+        metrics={metric["key"]: metric["value"] for metric in data.get("metrics", [])},
+        tags={tag["key"]: tag["value"] for tag in data.get("tags", [])},
+    )
 
 
 def _version(item: dict[str, Any]) -> ModelVersion:
