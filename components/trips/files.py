@@ -15,7 +15,7 @@ from components import contract
 from components.trips.source_error import SourceError
 
 BATCH_ROWS = 200_000
-_CSV_BLOCK_BYTES = 16 * 1024 * 1024
+_CSV_BLOCK_BYTES = 8 * 1024 * 1024
 _SUFFIXES = (".parquet", ".csv")
 _KNOWN = {column.name for column in contract.COLUMNS} | set(contract.ALIASES)
 _NULL_TEXTS = ["", "NULL", "null", "NaN", "nan", "NA"]
@@ -76,7 +76,7 @@ def columns(file: Path) -> tuple[str, ...]:
     """
     try:
         if not file.stat().st_size:
-            raise SourceError(f"{file} is empty; fetch it again or leave it out")
+            raise SourceError(f"{file} cannot be read, it is empty; fetch it again or leave it out")
         names = _csv_names(file) if _is_csv(file) else pq.read_schema(file).names
     except _UNREADABLE as error:
         raise _unreadable(file, 0, error) from error
@@ -89,6 +89,8 @@ def columns(file: Path) -> tuple[str, ...]:
 def read(files: list[Path]) -> Iterator[RawBatch]:
     """Yield the rows of all files, one file after the other.
 
+    A file without any column of the contract yields one batch without rows, so that its columns can be reported.
+
     Raises:
         SourceError: A file cannot be read to its end, or has no rows.
     """
@@ -97,6 +99,8 @@ def read(files: list[Path]) -> Iterator[RawBatch]:
         known = [name for name in names if name in _KNOWN]
         rows = 0
         try:
+            if not known:
+                yield RawBatch(str(file), 0, names, pl.DataFrame())
             for batch in _csv_batches(file, names, known) if _is_csv(file) else _parquet_batches(file, known):
                 frame = pl.DataFrame(pa.Table.from_batches([batch]))
                 if len(frame):
