@@ -185,8 +185,8 @@ def _scan(config: RepoConfig, source: DataSource | None) -> pl.LazyFrame:
 
 
 def _between(rows: pl.LazyFrame, time: str, first: datetime | None, last: datetime | None) -> pl.LazyFrame:
-    bounds = [pl.col(time) >= first] if first else []
-    return rows.filter(bounds + ([pl.col(time) <= last] if last else []))
+    after = rows.filter(pl.col(time) >= first) if first else rows
+    return after.filter(pl.col(time) <= last) if last else after
 
 
 def _as_utc(entities: pl.DataFrame, column: str) -> pl.Expr:
