@@ -84,7 +84,7 @@ def _violation(trips: pl.DataFrame, error: Any) -> Violation:
     return Violation(column=column, rule=rule, rows=bad.height, examples=bad.head(EXAMPLES_PER_VIOLATION).to_dicts())
 
 
-def validate(platform: Platform, *, data_version: int, report: Path) -> ValidationResult:
+def validate(platform: Platform, data_version: int, report: Path) -> ValidationResult:
     """Check one version of the trips table and write the report.
 
     Args:
