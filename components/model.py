@@ -5,6 +5,7 @@ No pickle: both files are text, and both are checked before a prediction is made
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,9 @@ class ContractMismatchError(ModelIntegrityError):
 
 def lightgbm() -> Any:
     """The lightgbm module, imported without the packages that only its scikit-learn and plotting faces need."""
+    # OpenMP threads that wait spin by default: on a busy machine training then takes ten times as long. It is read
+    # when the library is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with without("sklearn", "pandas", "dask", "matplotlib", "pyarrow"):
         import lightgbm
     return lightgbm

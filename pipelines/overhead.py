@@ -1,0 +1,167 @@
+"""``python -m pipelines.overhead``: what running the steps as a pipeline costs over calling them as functions.
+
+Runs the training pipeline with an empty cache, then the same steps as plain functions in one process with another
+seed, so that both write a data version and a model version. Prints both times and their ratio as one JSON line.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from components.platform import Platform
+from pipelines.run import DEFAULT_ROWS, DEFAULT_SEED
+
+Result = TypeVar("Result")
+
+
+class Stopwatch:
+    """Seconds of named calls, the imports that they cause included."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def call(self, name: str, function: Callable[[], Result]) -> Result:
+        """Call a function and note its time."""
+        start = time.perf_counter()
+        result = function()
+        self.seconds[name] = time.perf_counter() - start
+        return result
+
+
+def plain(platform: Platform, rows: int, seed: int, folder: Path) -> dict[str, float]:
+    """Call the steps of the training pipeline one after another in this process.
+
+    Args:
+        platform: Where they read and write.
+        rows: Synthetic trips.
+        seed: Seed of every random choice.
+        folder: For files between steps.
+
+    Returns:
+        Seconds of each step.
+    """
+    watch = Stopwatch()
+    trips = watch.call("ingest", lambda: _ingest(platform, rows, seed, folder))
+    watch.call("validate", lambda: _validate(platform, trips.data_version, folder))
+    built = watch.call("build_features", lambda: _build_features(platform, trips.data_version, folder))
+    watch.call("materialize", lambda: _materialize(platform, built))
+    watch.call("split", lambda: _split(folder))
+    watch.call("train", lambda: _train(folder, seed))
+    watch.call("evaluate", lambda: _evaluate(folder))
+    watch.call("compare", lambda: _compare(platform, folder))
+    watch.call("check_compatibility", lambda: _check(folder))
+    watch.call("register", lambda: _register(platform, folder, rows, seed, trips.data_version))
+    return watch.seconds
+
+
+def _ingest(platform: Platform, rows: int, seed: int, folder: Path) -> Any:
+    from components.ingest import step
+
+    return step.ingest(platform, "synthetic", rows, seed, folder / "ingest.json", datetime.now(UTC))
+
+
+def _validate(platform: Platform, data_version: int, folder: Path) -> Any:
+    from components.validate import step
+
+    return step.validate(platform, data_version, folder / "validate.json")
+
+
+def _build_features(platform: Platform, data_version: int, folder: Path) -> Any:
+    from components.build_features import step
+
+    return step.build_features(platform, data_version, folder / "features")
+
+
+def _materialize(platform: Platform, built: Any) -> Any:
+    from components.materialize import step
+
+    return step.materialize(platform, built.zone_features_version, built.pair_features_version, built.feature_end)
+
+
+def _split(folder: Path) -> Any:
+    from components.split import step
+
+    return step.split(folder / "features", folder / "train", folder / "validation", folder / "test")
+
+
+def _train(folder: Path, seed: int) -> Any:
+    from components.train import step
+
+    return step.train(folder / "train", folder / "validation", folder / "model", seed=seed)
+
+
+def _evaluate(folder: Path) -> Any:
+    from components.evaluate import step
+
+    return step.evaluate(folder / "model", folder / "train", folder / "test", folder / "metrics")
+
+
+def _compare(platform: Platform, folder: Path) -> Any:
+    from components.compare import step
+
+    return step.compare(platform, folder / "model", folder / "test", folder / "metrics", folder / "verdict")
+
+
+def _check(folder: Path) -> Any:
+    from components.check_compatibility import step
+
+    return step.check_compatibility(folder / "model", folder / "compatibility")
+
+
+def _register(platform: Platform, folder: Path, rows: int, seed: int, data_version: int) -> Any:
+    from components.recording import Candidate
+    from components.register import step
+
+    files = {name: folder / name for name in ("model", "metrics", "verdict", "compatibility")}
+    key = f"plain-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    candidate = Candidate(
+        run=key, source="synthetic", rows=rows, seed=seed, data_version=data_version, commit="", **files
+    )
+    return step.register(platform, candidate, close=True)
+
+
+def measure(rows: int, seed: int) -> dict[str, Any]:
+    """Times of the pipeline and of the plain calls, each in fresh processes, and their ratio."""
+    with tempfile.TemporaryDirectory() as root:
+        # An empty pipeline root is an empty cache.
+        environment = os.environ | {"KEELSON_PIPELINE_ROOT": root}
+        command = [sys.executable, "-m", "pipelines.run", "training", "--rows", str(rows), "--seed", str(seed)]
+        start = time.perf_counter()
+        run = json.loads(_output(command, environment))
+        wall = time.perf_counter() - start
+        steps = json.loads(_output([sys.executable, "-m", "pipelines.overhead", "plain", str(rows), str(seed + 1)]))
+    total = sum(steps.values())
+    return {
+        "pipeline_seconds": round(wall, 2),
+        "plain_seconds": round(total, 2),
+        "ratio": round(wall / total, 2),
+        "pipeline_steps": run["seconds"],
+        "plain_steps": {name: round(seconds, 2) for name, seconds in steps.items()},
+    }
+
+
+def _output(command: list[str], environment: dict[str, str] | None = None) -> str:
+    """The last line that a command prints; its messages go to stderr."""
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.splitlines()[-1]
+
+
+def main() -> None:
+    """Measure; with ``plain ROWS SEED`` only make the plain calls and print their times."""
+    if sys.argv[1:2] == ["plain"]:
+        with tempfile.TemporaryDirectory() as folder:
+            rows, seed = int(sys.argv[2]), int(sys.argv[3])
+            print(json.dumps(plain(Platform(), rows, seed, Path(folder))))  # pyright: ignore[reportCallIssue]
+        return
+    print(json.dumps(measure(DEFAULT_ROWS, DEFAULT_SEED)))
+
+
+if __name__ == "__main__":
+    main()
