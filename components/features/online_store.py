@@ -60,6 +60,11 @@ class CopyPostgreSQLOnlineStore(PostgreSQLOnlineStore):
             connection.set_autocommit(autocommit)
             yield connection
 
+    async def close(self) -> None:
+        """Close all connections; Feast's provider and its feature server call this at their end."""
+        if self._conn_pool is not None:
+            self._conn_pool.close()
+
     def online_write_batch(
         self,
         config: RepoConfig,

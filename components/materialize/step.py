@@ -3,6 +3,7 @@
 import components.features.unchecked  # noqa: F401
 
 # isort: split
+import asyncio
 from datetime import datetime
 
 from feast import FeatureStore, FeatureView
@@ -34,7 +35,10 @@ def materialize(
         raise ValueError(f"end must have a time zone, and is {end}; pass the feature_end of the build_features step")
     versions = {tables.ZONE_FEATURES_TABLE: zone_features_version, tables.PAIR_FEATURES_TABLE: pair_features_version}
     store = feature_store(platform, versions)
-    return {name: _materialize(store, store.get_feature_view(name), end) for name in versions}
+    try:
+        return {name: _materialize(store, store.get_feature_view(name), end) for name in versions}
+    finally:
+        asyncio.run(store.close())
 
 
 def _materialize(store: FeatureStore, view: FeatureView, end: datetime) -> int:

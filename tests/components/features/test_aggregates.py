@@ -115,5 +115,8 @@ def test_a_trip_that_ends_after_a_moment_never_changes_the_features_of_that_mome
 def test_the_order_of_trips_does_not_change_a_bit(make_trips: Callable[..., pl.DataFrame]) -> None:
     trips = make_trips(3000)
     for make in (aggregates.zone_features, aggregates.pair_features):
-        once, again = make(trips.lazy()).collect(), make(trips.sample(fraction=1.0, shuffle=True, seed=1).lazy()).collect()
+        once, again = (
+            make(trips.lazy()).collect(),
+            make(trips.sample(fraction=1.0, shuffle=True, seed=1).lazy()).collect(),
+        )
         assert_frame_equal(once, again, check_exact=True)

@@ -64,7 +64,9 @@ def test_each_entity_row_gets_the_newest_features_of_its_moment_in_its_place(
     applied: Platform, rows: list[tuple[int, datetime]], asked: list[tuple[int, datetime]]
 ) -> None:
     store = feature_store(applied, {tables.PAIR_FEATURES_TABLE: write(applied, rows)})
-    found = joined(store, [key for key, _ in asked], pd.Series([moment for _, moment in asked], dtype="datetime64[us, UTC]"))
+    found = joined(
+        store, [key for key, _ in asked], pd.Series([moment for _, moment in asked], dtype="datetime64[us, UTC]")
+    )
     assert found["mark"].to_list() == list(range(len(asked)))
     values = [None if pd.isna(value) else value for value in found[FEATURE]]
     assert values == [newest_visible(rows, key, moment) for key, moment in asked]

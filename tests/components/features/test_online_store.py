@@ -45,9 +45,7 @@ def online(store: FeatureStore, pairs: list[int]) -> list[float | None]:
     return store.get_online_features(features, [{contract.PAIR_KEY: pair} for pair in pairs]).to_dict()["pair_trips_4w"]
 
 
-def test_the_tables_are_those_that_feast_writes(
-    applied: Platform, connect: Callable[[], psycopg.Connection]
-) -> None:
+def test_the_tables_are_those_that_feast_writes(applied: Platform, connect: Callable[[], psycopg.Connection]) -> None:
     store = feature_store(applied)
     view = store.get_feature_view(tables.PAIR_FEATURES_TABLE)
     kept = store.config.online_store.model_dump(exclude={"type"})
@@ -62,7 +60,9 @@ def test_the_tables_are_those_that_feast_writes(
         write(store, rows)
         with connect() as connection:
             ours, others = (
-                connection.execute(f"SELECT * FROM {project}_pair_features ORDER BY entity_key, feature_name").fetchall()
+                connection.execute(
+                    f"SELECT * FROM {project}_pair_features ORDER BY entity_key, feature_name"
+                ).fetchall()
                 for project in (contract.FEAST_PROJECT, "theirs")
             )
         assert ours == others
@@ -77,7 +77,9 @@ def test_rows_that_are_there_already_are_not_written_again(
     for rows in (ROWS, ROWS, [row(1002, 5.0, NOON)]):
         write(store, rows)
         with connect() as connection:
-            places.append(dict(connection.execute("SELECT entity_key, min(ctid::text) FROM keelson_pair_features GROUP BY 1")))
+            places.append(
+                dict(connection.execute("SELECT entity_key, min(ctid::text) FROM keelson_pair_features GROUP BY 1"))
+            )
     assert places[0] == places[1]
     assert sum(places[1][key] != places[2][key] for key in places[2]) == 1
 

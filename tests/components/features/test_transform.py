@@ -53,6 +53,8 @@ def test_an_empty_frame_keeps_its_columns() -> None:
 
 
 def test_serving_pays_for_polars_and_holidays_only() -> None:
-    code = "import sys, components.features.transform; print({'feast', 'pandas', 'deltalake', 'pyarrow'} & {*sys.modules})"
+    code = (
+        "import sys, components.features.transform; print({'feast', 'pandas', 'deltalake', 'pyarrow'} & {*sys.modules})"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -1,0 +1,104 @@
+"""The one process that serves features, metrics and Feast's browser."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import httpx
+import psutil
+import pytest
+from pydantic import SecretStr
+
+from components import contract
+from components.features.apply import apply
+from components.features.store import feature_store
+from components.platform import Platform
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def environment(platform: Platform) -> dict[str, str]:
+    """The platform's settings as variables."""
+    variables = dict(os.environ)
+    for name, field in Platform.model_fields.items():
+        value = getattr(platform, name)
+        if value is not None:
+            plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+            variables[str(field.validation_alias)] = str(plain)
+    return variables
+
+
+def command(ports: list[int]) -> list[str]:
+    options = zip(("--port", "--metrics-port", "--ui-port"), ports, strict=True)
+    return [sys.executable, "-m", "components.features.server", *(str(word) for pair in options for word in pair)]
+
+
+@pytest.fixture
+def server(platform: Platform) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
+    """The process and the addresses of the feature server, the metrics and the browser."""
+    apply(feature_store(platform))
+    ports = free_ports(3)
+    process = subprocess.Popen(command(ports), env=environment(platform))
+    addresses = [f"http://127.0.0.1:{port}" for port in ports]
+    deadline = time.monotonic() + 30
+    try:
+        while True:
+            try:
+                assert [httpx.get(addresses[n] + "/health").status_code for n in (0, 2)] == [200, 200]
+                break
+            except httpx.TransportError:
+                assert process.poll() is None, "the server ended at its start"
+                assert time.monotonic() < deadline, "the server did not become ready"
+                time.sleep(0.1)
+        yield process, addresses
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_one_process_serves_features_metrics_and_browser_on_the_loopback_only(
+    server: tuple[subprocess.Popen[bytes], list[str]],
+) -> None:
+    process, (features, metrics, browser) = server
+    body = {
+        "feature_service": contract.FEATURE_SERVICE,
+        "entities": {contract.ZONE_KEY: [1], contract.PAIR_KEY: [1001]},
+    }
+    answer = httpx.post(f"{features}/get-online-features", json=body)
+    assert answer.status_code == 200
+    assert set(answer.json()["metadata"]["feature_names"]) >= {*contract.ZONE_FEATURES, *contract.PAIR_FEATURES}
+    told = httpx.get(f"{metrics}/metrics").text
+    assert 'feast_feature_server_request_total{endpoint="/get-online-features",status="success"} 1.0' in told
+    assert "process_resident_memory_bytes" in told
+    projects = httpx.get(f"{browser}/projects-list.json").json()["projects"]
+    assert [project["id"] for project in projects] == [contract.FEAST_PROJECT]
+    views = httpx.get(f"{browser}/api/v1/feature_views", params={"project": contract.FEAST_PROJECT}).json()
+    assert {view["spec"]["name"] for view in views["featureViews"]} == {"zone_features", "pair_features"}
+    seen = psutil.Process(process.pid)
+    listening = [at.laddr.ip for at in seen.net_connections() if at.status == psutil.CONN_LISTEN]
+    assert listening == ["127.0.0.1"] * 3
+    assert seen.children() == []
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == 0
+
+
+def test_a_port_in_use_ends_the_process_with_an_error(platform: Platform) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        ports = [holder.getsockname()[1], *free_ports(2)]
+        done = subprocess.run(command(ports), env=environment(platform), capture_output=True, text=True, timeout=30)
+    assert done.returncode != 0
+    assert "address already in use" in done.stderr
