@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -20,6 +20,9 @@ from components.platform import Platform
 TRIPS = "trips"
 ZONE_FEATURES_TABLE = "zone_features"
 PAIR_FEATURES_TABLE = "pair_features"
+
+# By default the log of versions older than 30 days is deleted at every hundredth commit.
+_KEEP_OLD_VERSIONS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 
 
 class TableError(RuntimeError):
@@ -108,10 +111,22 @@ def write_version(platform: Platform, name: str, data: pa.Table | Path, fingerpr
             if table is None:
                 options = storage_options(platform)
                 write_deltalake(
-                    table_uri(platform, name), rows, mode="error", storage_options=options, commit_properties=commit
+                    table_uri(platform, name),
+                    rows,
+                    mode="error",
+                    storage_options=options,
+                    commit_properties=commit,
+                    post_commithook_properties=_KEEP_OLD_VERSIONS,
                 )
             else:
-                write_deltalake(table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=commit)
+                write_deltalake(
+                    table,
+                    rows,
+                    mode="overwrite",
+                    schema_mode="overwrite",
+                    commit_properties=commit,
+                    post_commithook_properties=_KEEP_OLD_VERSIONS,
+                )
     except (CommitFailedError, DeltaError) as error:
         newest = latest_version(platform, name)
         if newest is None or newest < version:

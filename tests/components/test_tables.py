@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, PostCommitHookProperties
 
 from components import tables
 from components.platform import Platform
@@ -62,3 +63,16 @@ def test_wrong_keys_are_not_taken_for_a_missing_table(platform: Platform) -> Non
     stranger = platform.model_copy(update={"access_key_id": "somebody"})
     with pytest.raises(OSError, match=r"(?i)access|denied|InvalidAccessKeyId"):
         tables.latest_version(stranger, "trips")
+
+
+def test_versions_stay_readable_when_their_log_would_have_expired(platform: Platform) -> None:
+    tables.write_version(platform, "trips", a_table(0), "one")
+    table = DeltaTable(tables.table_uri(platform, "trips"), storage_options=tables.storage_options(platform))
+    expired = {"delta.logRetentionDuration": "interval 0 days", "delta.checkpointInterval": "2"}
+    table.alter.set_table_properties(
+        expired, post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False)
+    )
+    for number in range(2, 7):
+        tables.write_version(platform, "trips", a_table(number * 1000), f"content {number}")
+    assert tables.scan(platform, "trips", 0).collect()["n"].to_list() == list(range(1000))
+    assert tables.find_version(platform, "trips", "one") == 0
