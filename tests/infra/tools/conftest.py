@@ -24,7 +24,7 @@ _UV = """#!/bin/sh
 echo "$*" >> "{log}"
 [ "$1" = --version ] && echo "uv 0.13.9" && exit 0
 mkdir -p "$UV_PROJECT_ENVIRONMENT/bin"
-printf '#!/bin/sh\\necho "$@"\\n' > "$UV_PROJECT_ENVIRONMENT/bin/python"
+printf '#!/bin/sh\\nfor word; do echo "$word"; done\\n' > "$UV_PROJECT_ENVIRONMENT/bin/python"
 chmod +x "$UV_PROJECT_ENVIRONMENT/bin/python"
 """
 _GO = """#!/bin/sh
