@@ -94,15 +94,15 @@ def _fetch(url: str, part: Path) -> None:
             tag.write_text(etag)
         elif not resumed:
             tag.unlink(missing_ok=True)
-        length = (have if resumed else 0) + int(answer.headers.get("Content-Length", "-1"))
+        first = have if resumed else 0
+        coming = answer.headers.get("Content-Length")
         with part.open("ab" if resumed else "wb") as output, _progress() as progress:
-            task = progress.add_task(part.stem, total=length, completed=have if resumed else 0)
+            task = progress.add_task(part.stem, total=first + int(coming) if coming else None, completed=first)
+            # Fewer bytes than the server announced are a TransportError.
             for chunk in answer.iter_raw():
                 progress.advance(task, output.write(chunk))
             output.flush()
             os.fsync(output.fileno())
-    if part.stat().st_size != length:
-        raise _Interrupted(f"{part.stat().st_size} of {length} bytes came")
 
 
 def _progress() -> Progress:

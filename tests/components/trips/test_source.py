@@ -52,6 +52,13 @@ def test_a_file_without_a_required_column_is_refused_before_any_row_is_read(tmp_
         source.batches(str(tmp_path), 1, 1)
 
 
+def test_a_file_of_no_bytes_is_told_to_be_empty(tmp_path: Path) -> None:
+    for name in ("none.csv", "none.parquet"):
+        (tmp_path / name).touch()
+        with pytest.raises(SourceError, match=f"{name} cannot be read, it is empty"):
+            source.batches(str(tmp_path / name), 1, 1)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

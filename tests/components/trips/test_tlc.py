@@ -32,6 +32,7 @@ class Server:
         content: The file.
         etag: Its tag.
         breaks: Bytes after which each of the next transfers breaks off; later ones run to their end.
+        announces: Whether answers tell their length.
         status: Answers every request with this status when set.
         asked: The Range header of each request.
     """
@@ -40,6 +41,7 @@ class Server:
     content: bytes = field(default_factory=a_parquet_file)
     etag: str | None = '"first"'
     breaks: list[int] = field(default_factory=list)
+    announces: bool = True
     status: int | None = None
     asked: list[str | None] = field(default_factory=list)
 
@@ -61,7 +63,8 @@ class Server:
         request.send_response(206 if first else 200)
         if first:
             request.send_header("Content-Range", f"bytes {first}-{len(self.content) - 1}/{len(self.content)}")
-        request.send_header("Content-Length", str(len(self.content) - first))
+        if self.announces:
+            request.send_header("Content-Length", str(len(self.content) - first))
         if self.etag:
             request.send_header("ETag", self.etag)
         request.end_headers()
@@ -150,6 +153,16 @@ def test_what_is_no_parquet_file_gets_no_name_and_is_not_kept(server: Server, tm
     with pytest.raises(SourceError, match=f"{NAME} gave no readable Parquet file"):
         tlc.download(MONTH, tmp_path, server.url)
     assert left_in(tmp_path) == set()
+
+
+def test_a_file_of_unannounced_length_is_taken_when_it_is_whole_and_refused_when_it_is_not(
+    server: Server, tmp_path: Path
+):
+    server.announces, server.breaks = False, [1000]
+    with pytest.raises(SourceError, match="gave no readable Parquet file"):
+        tlc.download(MONTH, tmp_path, server.url)
+    assert left_in(tmp_path) == set()
+    assert tlc.download(MONTH, tmp_path, server.url).read_bytes() == server.content
 
 
 @pytest.mark.parametrize("status", [403, 404])
