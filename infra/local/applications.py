@@ -149,7 +149,7 @@ def serving(layout: Layout, port: int, *, bundle: str, workers: int, feature_ser
             **_NO_TELEMETRY,
             "BENTOML_HOME": str(layout.bundles),
             "KEELSON_FEAST_SERVER_URL": feature_server,
-            "KEELSON_SERVING_WORKERS": str(workers),
+            "BENTOML_CONFIG_OPTIONS": f"services.{bundle.partition(':')[0]}.workers={workers}",
         },
         health_check={"http": http(port, "/readyz")},
         directory=layout.home,

@@ -148,7 +148,8 @@ class EmbeddedPlatform(pulumi.ComponentResource):
             port=port["feast-server"],
             metrics_port=port["feast-metrics"],
             ui_port=port["feast-ui"],
-            environment=environment,
+            # A server reads the code once: it restarts when the definitions change.
+            environment={**environment, "KEELSON_FEATURE_DEFINITIONS": registry.definitions},
         )
         self._feast = self._service(program, registry)
 

@@ -47,7 +47,9 @@ def definitions_digest(folder: Path) -> str:
 
 
 class FeatureRegistry(Resource, module="local", name="FeatureRegistry"):
-    """Entities, feature views and services as the code defines them."""
+    """Entities, feature views and services as the code defines them; ``definitions`` is their digest."""
+
+    definitions: pulumi.Output[str]
 
     def __init__(
         self,

@@ -43,6 +43,10 @@ class Layout:
         """HOME of every service, so that none writes to the user's own."""
         return self.local / "home"
 
+    def temporary(self, service: str) -> Path:
+        """TMPDIR of one service; emptied each time it starts."""
+        return self.local / "tmp" / service
+
     @property
     def bundles(self) -> Path:
         """BENTOML_HOME."""

@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from infra.local import client, pulumi_cli, status
 from infra.local.layout import Layout
@@ -95,12 +97,23 @@ def deployed_bundle(layout: Layout) -> str | None:
 
 def summarise(layout: Layout, console: Console, models: dict[str, Any], answer: dict[str, Any]) -> None:
     """The closing table: addresses, versions, metrics, one prediction, and what to try next."""
+    champion = models["champion"]
+    metrics = ", ".join(f"{name} {value:,.3g}" for name, value in champion["metrics"].items())
+    seconds = round(answer["predictions"][0]["duration_seconds"])
     console.rule("[bold green]Keelson is up", align="left", style="green")
     console.print(status.service_table(status.services(layout)))
-    if models.get("champion"):
-        console.print(f"champion:   {status.describe_champion(models['champion'])}")
-    console.print(f"prediction: {json.dumps(answer)}")
-    console.print("next:       make status | make train | source .local/env && pulumi preview")
+    facts = Table(box=None, pad_edge=False, show_header=False)
+    facts.add_row("data version", str(champion["data_version"]))
+    facts.add_row("model version", f"{champion['version']} (champion)")
+    facts.add_row("test metrics", metrics)
+    facts.add_row("bundle", answer["bundle"])
+    facts.add_row("trip", ", ".join(f"{name} {value}" for name, value in answer["trip"].items()))
+    facts.add_row("prediction", f"{timedelta(seconds=seconds)} on the road, answered in {answer['milliseconds']} ms")
+    facts.add_row("next", "make status")
+    facts.add_row("", "make train SEED=43")
+    facts.add_row("", "source .local/env && pulumi preview --stack local")
+    console.print()
+    console.print(facts)
 
 
 if __name__ == "__main__":

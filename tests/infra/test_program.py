@@ -117,7 +117,7 @@ def test_prometheus_scrapes_every_service_that_has_metrics() -> None:
 
 def test_serving_has_at_least_two_workers() -> None:
     environment = record(**{"bundle": "trip_duration:abc"}).services()["serving"]["environment"]
-    assert int(environment["KEELSON_SERVING_WORKERS"]) >= 2
+    assert environment["BENTOML_CONFIG_OPTIONS"] == "services.trip_duration.workers=2"
 
 
 def test_a_contract_with_a_missing_or_unknown_value_is_refused() -> None:
