@@ -114,9 +114,10 @@ def test_a_trip_that_ends_after_a_moment_never_changes_the_features_of_that_mome
 
 def test_the_order_of_trips_does_not_change_a_bit(make_trips: Callable[..., pl.DataFrame]) -> None:
     trips = make_trips(3000)
+    shuffled = trips.sample(fraction=1.0, shuffle=True, seed=1)
     for make in (aggregates.zone_features, aggregates.pair_features):
         once, again = (
             make(trips.lazy()).collect(),
-            make(trips.sample(fraction=1.0, shuffle=True, seed=1).lazy()).collect(),
+            make(shuffled.lazy()).collect(),
         )
         assert_frame_equal(once, again, check_exact=True)
