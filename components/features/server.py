@@ -81,6 +81,8 @@ def main(
 ) -> None:
     """Serve features, metrics and the browser for the platform of the environment."""
     store = feature_store(Platform())  # pyright: ignore[reportCallIssue]
+    # Feast opens its registry at first use and not safely from two threads, so it is opened before any is started.
+    store.refresh_registry()
     start_metrics(store, metrics_port)
     asyncio.run(serve(store, port, ui_port))
 
