@@ -131,6 +131,18 @@ def load_model(folder: Path) -> Model:
         ContractMismatchError: The model was trained for another contract.
         ModelIntegrityError: ``model.txt`` is not the file that was saved, or a file is missing or unreadable.
     """
+    manifest = _verified(folder)
+    booster = lightgbm().Booster(model_file=str(folder / MODEL_FILE))
+    return Model(booster=booster, sha256=manifest["model_sha256"], training=manifest["training"])
+
+
+def verified_hash(folder: Path) -> str:
+    """SHA-256 of a model folder's ``model.txt``, checked as by ``load_model`` but without loading it."""
+    return str(_verified(folder)["model_sha256"])
+
+
+def _verified(folder: Path) -> dict[str, Any]:
+    """The manifest of a model folder that is what was saved, for this contract."""
     manifest = _manifest(folder / MANIFEST_FILE)
     if manifest["contract_sha256"] != contract_hash():
         raise ContractMismatchError(
@@ -140,8 +152,7 @@ def load_model(folder: Path) -> Model:
     actual = file_hash(file) if file.is_file() else "that of no file"
     if actual != manifest["model_sha256"]:
         raise ModelIntegrityError(file, "its SHA-256", str(manifest["model_sha256"]), actual)
-    booster = lightgbm().Booster(model_file=str(file))
-    return Model(booster=booster, sha256=actual, training=manifest["training"])
+    return manifest
 
 
 def _manifest(file: Path) -> dict[str, Any]:

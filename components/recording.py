@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from components import contract
-from components.model import MANIFEST_FILE, MODEL_FILE, load_model
+from components.model import MANIFEST_FILE, MODEL_FILE, verified_hash
 from components.platform import Platform
 from components.tracking import ModelVersion, Run, Tracking
 
@@ -90,7 +90,7 @@ def candidate_tags(platform: Platform, candidate: Candidate) -> dict[str, str]:
         STACK: platform.stack,
         COMMIT: candidate.commit,
         DATA_VERSION: str(candidate.data_version),
-        MODEL_SHA256: load_model(candidate.model).sha256,
+        MODEL_SHA256: verified_hash(candidate.model),
         VERDICT: "accepted" if verdict["accepted"] else "rejected",
         VERDICT_REASON: "; ".join(verdict["reasons"]),
         PREVIOUS_MODEL: f"models:/{contract.MODEL_NAME}/{previous['version']}" if previous else "",

@@ -1,5 +1,8 @@
 """``python -m pipelines.compile OUT``: write every pipeline as KFP IR YAML, the same bytes for the same code."""
 
+import pipelines.kfp_without_client  # noqa: F401
+
+# isort: split
 import argparse
 from pathlib import Path
 

@@ -4,6 +4,9 @@ kfp.local tells nobody when a step starts or ends, so the two functions of its t
 a pipeline runs: one is called for every step, the other only for a step that the cache did not answer.
 """
 
+import pipelines.kfp_without_client  # noqa: F401
+
+# isort: split
 import hashlib
 import os
 import sys

@@ -3,6 +3,9 @@
 # A component's output artifacts are arguments of its function, and KFP supplies them.
 # pyright: reportCallIssue=false
 
+import pipelines.kfp_without_client  # noqa: F401
+
+# isort: split
 from kfp import dsl
 
 from components.build_features.component import build_features

@@ -10,7 +10,7 @@ import polars as pl
 
 from components import contract
 from components.evaluate.step import errors
-from components.model import ContractMismatchError, load_model
+from components.model import ContractMismatchError, load_model, verified_hash
 from components.platform import Platform
 from components.recording import champion, download_model
 from components.tracking import ModelVersion, Tracking
@@ -66,7 +66,7 @@ def compare(platform: Platform, model: Path, test_set: Path, metrics: Path, verd
     report = {
         "accepted": decision.accepted,
         "reasons": decision.reasons,
-        "candidate": {"sha256": load_model(model).sha256, "test": measured["test"]},
+        "candidate": {"sha256": verified_hash(model), "test": measured["test"]},
         "champion": {"version": current.version, "run_id": current.run_id, "test": rival} if current else None,
         "baseline": measured["baseline"],
     }

@@ -1,5 +1,8 @@
 """Running a pipeline by kfp.local: what is observed, what is cached, what a failure says."""
 
+# A component's function returns a task while a pipeline is built.
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
+
 from pathlib import Path
 from typing import Any
 
