@@ -37,7 +37,7 @@ def object_store(layout: Layout, port: int, access_key_id: str, secret: pulumi.I
         command=[str(layout.bin / "versitygw"), "--port", f"{HOST}:{port}", "--health", "/health", "--quiet"]
         + ["--region", REGION, "posix", "--dir-perms", "0700", "--file-perms", "0600", str(folder)],
         environment={"ROOT_ACCESS_KEY_ID": access_key_id, "ROOT_SECRET_ACCESS_KEY": secret},
-        health_check={"http": http(port, "/health")},
+        health_check={"http": [http(port, "/health")]},
         directory=folder,
     )
 
@@ -56,7 +56,7 @@ def mlflow(layout: Layout, port: int, database_url: pulumi.Input[str], s3: Mappi
             # Its job runner is eight more processes and 1.3 GB, and had an unauthenticated API (CVE-2026-0545).
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         },
-        health_check={"http": http(port, "/health")},
+        health_check={"http": [http(port, "/health")]},
         directory=layout.home,
         startup_seconds=120,
     )
@@ -71,7 +71,7 @@ def feast(
         command=[sys.executable, "-m", "components.features.server", "--port", str(port)]
         + ["--metrics-port", str(metrics_port), "--ui-port", str(ui_port)],
         environment={**_NO_TELEMETRY, **environment},
-        health_check={"http": http(port, "/health")},
+        health_check={"http": [http(port, "/health"), http(ui_port, "/health")]},
         directory=layout.root,
         startup_seconds=120,
     )
@@ -84,7 +84,7 @@ def evidently(layout: Layout, port: int) -> dict[str, Any]:
         command=[sys.executable, "-m", "evidently.cli", "ui", "--host", HOST, "--port", str(port)]
         + ["--workspace", str(layout.data / "evidently")],
         environment=_NO_TELEMETRY,
-        health_check={"http": http(port, "/api/version")},
+        health_check={"http": [http(port, "/api/version")]},
         directory=layout.home,
         startup_seconds=120,
     )
@@ -98,7 +98,7 @@ def prometheus(layout: Layout, port: int, targets: Mapping[str, tuple[int, str]]
         command=[str(layout.bin / "prometheus"), f"--config.file={config}", f"--web.listen-address={HOST}:{port}"]
         + [f"--storage.tsdb.path={layout.data / 'prometheus'}", "--storage.tsdb.retention.time=30d"],
         files={str(config): prometheus_config(targets)},
-        health_check={"http": http(port, "/-/ready")},
+        health_check={"http": [http(port, "/-/ready")]},
         directory=layout.home,
     )
 
@@ -134,7 +134,7 @@ def grafana(layout: Layout, port: int, prometheus_port: int, password: pulumi.In
             "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
         },
         files={str(folder / "datasources" / "prometheus.yaml"): source},
-        health_check={"http": http(port, "/api/health")},
+        health_check={"http": [http(port, "/api/health")]},
         directory=layout.home,
         startup_seconds=120,
     )
@@ -151,7 +151,7 @@ def serving(layout: Layout, port: int, *, bundle: str, workers: int, feature_ser
             "KEELSON_FEAST_SERVER_URL": feature_server,
             "BENTOML_CONFIG_OPTIONS": f"services.{bundle.partition(':')[0]}.workers={workers}",
         },
-        health_check={"http": http(port, "/readyz")},
+        health_check={"http": [http(port, "/readyz")]},
         directory=layout.home,
         startup_seconds=120,
     )

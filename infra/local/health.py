@@ -21,15 +21,16 @@ class ServiceFailed(RuntimeError):
 
 def problem(health: Mapping[str, Any]) -> str | None:
     """What is wrong right now, in a few words, or None when the service answers as it should."""
-    if "http" in health:
+    for address in health.get("http", ()):
         try:
-            answer = httpx.get(health["http"], timeout=_TRY_SECONDS)
+            answer = httpx.get(address, timeout=_TRY_SECONDS)
         except httpx.HTTPError as error:
-            return f"{health['http']}: {error}"
-        return None if answer.status_code < 300 else f"{health['http']}: HTTP {answer.status_code}"
-    done = subprocess.run(
-        health["command"], capture_output=True, text=True, timeout=_TRY_SECONDS, check=False, env=health.get("env")
-    )
+            return f"{address}: {error}"
+        if answer.status_code >= 300:
+            return f"{address}: HTTP {answer.status_code}"
+    if "command" not in health:
+        return None
+    done = subprocess.run(health["command"], capture_output=True, text=True, timeout=_TRY_SECONDS, check=False)
     return None if done.returncode == 0 else (done.stdout + done.stderr).strip()[-200:]
 
 

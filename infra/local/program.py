@@ -19,7 +19,7 @@ class Program:
         name: Service name, also the name of its log file.
         command: Program and arguments; nothing secret, as any user can read it.
         environment: Variables on top of the stack's own; may hold secrets.
-        health: How to see that it serves: ``{"http": url}`` wants a status below 300,
+        health: How to see that it serves: ``{"http": [url, ...]}`` wants statuses below 300,
             ``{"command": [...]}`` wants exit code 0.
         directory: Working folder.
         startup_seconds: How long it may take until healthy.

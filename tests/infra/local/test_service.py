@@ -54,7 +54,7 @@ def a_program(layout: Layout, **changes: Any) -> Program:
         "name": "web",
         "command": [sys.executable, "-c", SERVER, str(port)],
         "environment": {},
-        "health": {"http": f"http://127.0.0.1:{port}/"},
+        "health": {"http": [f"http://127.0.0.1:{port}/"]},
         "directory": str(layout.home),
         "startup_seconds": 20,
     }
