@@ -15,6 +15,7 @@ from pathlib import Path
 import boto3
 import psycopg
 import pytest
+from psycopg import sql
 
 from components.platform import Platform
 
@@ -125,8 +126,9 @@ def platform(object_store: ObjectStore, postgres: PostgresServer, tmp_path: Path
         _s3(object_store).create_bucket(Bucket=bucket)
     password = secrets.token_urlsafe(16)
     with postgres.connect() as connection:
-        connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
-        connection.execute(f"CREATE DATABASE {name} OWNER {name}")
+        user = sql.Identifier(name)
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(user, sql.Literal(password)))
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(user, user))
     nowhere = "http://127.0.0.1:1"
     return Platform.model_validate(
         {

@@ -22,7 +22,7 @@ NOW = datetime(2026, 3, 2)
 MORNING = datetime(2026, 1, 5, 8)
 
 
-def some_trips(rows: int = 20, **columns: list[Any]) -> pl.DataFrame:
+def some_trips(rows: int = 20, /, **columns: list[Any]) -> pl.DataFrame:
     """Trips without fault, but for the columns given."""
     values: dict[str, list[Any]] = {
         contract.PICKUP_TIME: [MORNING + timedelta(minutes=n) for n in range(rows)],

@@ -28,7 +28,7 @@ REQUIRED: dict[str, Any] = {
 }
 
 
-def some_trips(rows: int = 3, **columns: Any) -> pl.DataFrame:
+def some_trips(rows: int = 3, /, **columns: Any) -> pl.DataFrame:
     """Trips with the required columns; a list gives a column's values, None leaves it out."""
     values = {
         name: value if isinstance(value, list) else [value] * rows for name, value in (REQUIRED | columns).items()
