@@ -6,7 +6,7 @@ from kfp.dsl import Artifact, Output
 from components.image import IMAGE
 
 
-@dsl.component(base_image=IMAGE)
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def validate(data_version: int, report: Output[Artifact]) -> int:
     """Hold a version of the trips table against the contract; schema skew stops the run.
 
@@ -22,4 +22,5 @@ def validate(data_version: int, report: Output[Artifact]) -> int:
     from components.platform import Platform
     from components.validate import step
 
-    return step.validate(Platform(), data_version=data_version, report=Path(report.path)).rows
+    platform = Platform()  # pyright: ignore[reportCallIssue]
+    return step.validate(platform, data_version=data_version, report=Path(report.path)).rows
