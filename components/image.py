@@ -1,3 +1,6 @@
-"""The one image that every component runs in on a cluster; on one machine only its name matters."""
+"""The one image that every component runs in on a cluster; on one machine only its name matters.
+
+It contains kfp: components say ``install_kfp_package=False``, or each step would start with a ``pip install``.
+"""
 
 IMAGE = "keelson/components:0.1.0"

@@ -1,11 +1,13 @@
 """``python -m pipelines.overhead``: what running the steps as a pipeline costs over calling them as functions.
 
 Runs the training pipeline with an empty cache, then the same steps as plain functions in one process with another
-seed, so that both write a data version and a model version. Prints both times and their ratio as one JSON line.
+seed, so that both write a data version and a model version. Prints both times and their ratio as one JSON line; the
+processor times beside them tell how far other work on the machine disturbed the measurement.
 """
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -133,18 +135,27 @@ def measure(rows: int, seed: int) -> dict[str, Any]:
         # An empty pipeline root is an empty cache.
         environment = os.environ | {"KEELSON_PIPELINE_ROOT": root}
         command = [sys.executable, "-m", "pipelines.run", "training", "--rows", str(rows), "--seed", str(seed)]
-        start = time.perf_counter()
+        start, used = time.perf_counter(), _processor_seconds()
         run = json.loads(_output(command, environment))
-        wall = time.perf_counter() - start
+        wall, pipeline_used = time.perf_counter() - start, _processor_seconds() - used
         steps = json.loads(_output([sys.executable, "-m", "pipelines.overhead", "plain", str(rows), str(seed + 1)]))
+        plain_used = _processor_seconds() - used - pipeline_used
     total = sum(steps.values())
     return {
         "pipeline_seconds": round(wall, 2),
         "plain_seconds": round(total, 2),
         "ratio": round(wall / total, 2),
+        "pipeline_processor_seconds": round(pipeline_used, 2),
+        "plain_processor_seconds": round(plain_used, 2),
         "pipeline_steps": run["seconds"],
         "plain_steps": {name: round(seconds, 2) for name, seconds in steps.items()},
     }
+
+
+def _processor_seconds() -> float:
+    """Processor time of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _output(command: list[str], environment: dict[str, str] | None = None) -> str:

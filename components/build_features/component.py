@@ -8,7 +8,7 @@ from kfp.dsl import Dataset, Output
 from components.image import IMAGE
 
 
-@dsl.component(base_image=IMAGE)
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def build_features(data_version: int, features: Output[Dataset]) -> NamedTuple(
     "BuiltFeatures",
     [("rows", int), ("zone_features_version", int), ("pair_features_version", int), ("feature_end", str)],

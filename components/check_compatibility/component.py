@@ -6,7 +6,7 @@ from kfp.dsl import Artifact, Input, Model, Output
 from components.image import IMAGE
 
 
-@dsl.component(base_image=IMAGE)
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def check_compatibility(model: Input[Model], compatibility: Output[Artifact]) -> None:
     """Load the candidate in a fresh process and call it with friendly and hostile input.
 

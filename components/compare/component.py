@@ -8,7 +8,7 @@ from kfp.dsl import Artifact, Dataset, Input, Model, Output
 from components.image import IMAGE
 
 
-@dsl.component(base_image=IMAGE)
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def compare(
     model: Input[Model],
     test_set: Input[Dataset],

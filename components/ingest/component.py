@@ -8,7 +8,7 @@ from kfp.dsl import Artifact, Output
 from components.image import IMAGE
 
 
-@dsl.component(base_image=IMAGE)
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def ingest(source: str, rows: int, seed: int, fingerprint: str, report: Output[Artifact]) -> NamedTuple(
     "Ingested", [("data_version", int), ("rows_read", int), ("rows_written", int)]
 ):  # pyright: ignore[reportInvalidTypeForm]

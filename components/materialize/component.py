@@ -7,7 +7,7 @@ from kfp import dsl
 from components.image import IMAGE
 
 
-@dsl.component(base_image=IMAGE)
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def materialize(zone_features_version: int, pair_features_version: int, end: str) -> NamedTuple(
     "Materialized", [("zone_features", int), ("pair_features", int)]
 ):  # pyright: ignore[reportInvalidTypeForm]

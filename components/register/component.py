@@ -8,7 +8,7 @@ from kfp.dsl import Artifact, Input, Model
 from components.image import IMAGE
 
 
-@dsl.component(base_image=IMAGE)
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def register(
     run: str,
     job: str,

@@ -8,7 +8,7 @@ from kfp.dsl import Dataset, Input, Output
 from components.image import IMAGE
 
 
-@dsl.component(base_image=IMAGE)
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def split(
     features: Input[Dataset],
     train_set: Output[Dataset],

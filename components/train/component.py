@@ -8,7 +8,7 @@ from kfp.dsl import Dataset, Input, Model, Output
 from components.image import IMAGE
 
 
-@dsl.component(base_image=IMAGE)
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def train(
     train_set: Input[Dataset],
     validation_set: Input[Dataset],

@@ -14,7 +14,7 @@ from pipelines import local
 from pipelines.local import Step, error_in, run_pipeline
 
 
-@dsl.component(base_image="keelson/test")
+@dsl.component(base_image="keelson/test", install_kfp_package=False)
 def make(text: str, counter: str, made: Output[Dataset]) -> str:
     from pathlib import Path
 
@@ -24,7 +24,7 @@ def make(text: str, counter: str, made: Output[Dataset]) -> str:
     return text
 
 
-@dsl.component(base_image="keelson/test")
+@dsl.component(base_image="keelson/test", install_kfp_package=False)
 def use(made: Input[Dataset], gate: str) -> str:
     from pathlib import Path
 
@@ -33,12 +33,12 @@ def use(made: Input[Dataset], gate: str) -> str:
     return Path(made.path).read_text()
 
 
-@dsl.component(base_image="keelson/test")
+@dsl.component(base_image="keelson/test", install_kfp_package=False)
 def left(said: str) -> str:
     return said
 
 
-@dsl.component(base_image="keelson/test")
+@dsl.component(base_image="keelson/test", install_kfp_package=False)
 def right(said: str, job: str) -> str:
     return f"{said} {job}"
 

@@ -1,5 +1,6 @@
 """The training graph: it compiles, the same each time, and what it ships runs alone."""
 
+import ast
 import builtins
 import dis
 import json
@@ -55,14 +56,17 @@ def test_the_shipped_source_of_a_component_needs_nothing_from_its_module(name: s
     assert used <= namespace.keys() | vars(builtins).keys()
 
 
+def test_no_step_installs_anything(compiled: dict[str, Any]) -> None:
+    for executor in compiled["deploymentSpec"]["executors"].values():
+        assert "pip" not in " ".join(executor["container"]["command"][:-1])
+
+
 @pytest.mark.parametrize(("name", "source"), shipped())
 def test_a_component_is_thin(name: str, source: str) -> None:
     namespace: dict[str, Any] = {}
     exec(compile(source, name, "exec"), namespace)
     function = namespace[name.removeprefix("exec-").replace("-", "_")]
     text = "\n".join(source.splitlines()[function.__code__.co_firstlineno - 1 :])
-    import ast
-
     body = ast.parse(text).body[0].body  # pyright: ignore[reportAttributeAccessIssue]
     statements = [s for s in body[1:] if not isinstance(s, ast.Import | ast.ImportFrom)]
     assert len(statements) < 10, json.dumps([ast.unparse(s) for s in statements])
