@@ -56,6 +56,9 @@ silent=true
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
+[supervisorctl]
+serverurl=unix://{_escape(str(layout.socket))}
+
 [include]
 files = {_escape(str(layout.supervisor / "programs"))}/*.conf
 """

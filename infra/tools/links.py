@@ -17,15 +17,17 @@ def write_links(clone: Path, found: Iterable[Found]) -> None:
     folder = clone / ".local" / "bin"
     folder.mkdir(parents=True, exist_ok=True)
     wanted: dict[str, Path] = {}
+    own = False
     for tool in found:
         wanted |= tool.programs
+        own = own or (tool.name == "pulumi" and tool.way != "PATH")
         if tool.home:
             wanted[f"{tool.name}-home"] = tool.home
     for entry in folder.iterdir():
-        if entry.is_symlink() and entry.name not in wanted:
+        if entry.name not in (*wanted, _DYNAMIC_PROVIDER):
             entry.unlink()
     for name, target in wanted.items():
-        _link(folder / name, target)
+        _link(folder / name, target, hard=name == "pulumi" and own)
     _script(folder / _DYNAMIC_PROVIDER, clone / ".venv" / "bin" / "python")
 
 
@@ -63,12 +65,21 @@ def write_record(clone: Path, found: Iterable[Found], seen: Mapping[str, str], a
     _replace(clone / ".local" / "tools.json", json.dumps(record, indent=2) + "\n", 0o644)
 
 
-def _link(link: Path, target: Path) -> None:
-    if link.is_symlink() and link.readlink() == target:
+def _link(link: Path, target: Path, *, hard: bool) -> None:
+    """Link to a program. A hard link makes Pulumi take what stands beside it for its own plugins, without warnings."""
+    if hard and link.exists() and link.samefile(target) and not link.is_symlink():
+        return
+    if not hard and link.is_symlink() and link.readlink() == target:
         return
     new = link.with_name(f".{link.name}.new")
     new.unlink(missing_ok=True)
-    new.symlink_to(target)
+    try:
+        new.hardlink_to(target) if hard else new.symlink_to(target)
+    except OSError:
+        # The cache is on another file system.
+        new.symlink_to(target)
+    # Renaming one hard link onto another of the same file does nothing.
+    link.unlink(missing_ok=True)
     new.replace(link)
 
 

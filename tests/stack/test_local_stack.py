@@ -149,8 +149,7 @@ def test_a_killed_serving_worker_costs_no_more_than_the_request_in_flight(stack:
 def test_refresh_sees_a_dead_service_and_up_mends_only_that(stack: Any) -> None:
     before = {service["name"]: service["uptime_seconds"] for service in stack.status()["services"]}
     # Ask the supervisor itself, as an operator would; a mere kill would be mended at once.
-    control = f"supervisorctl -c {stack.layout.supervisor}/supervisord.conf -s unix://{stack.layout.socket}"
-    stack.by_hand(f"{control} stop prometheus")
+    stack.by_hand("supervisorctl -c .local/supervisor/supervisord.conf stop prometheus")
     refreshed = stack.by_hand("pulumi refresh --stack local --yes").stdout
     assert re.search(r"1 updated", refreshed), refreshed
     mended = stack.by_hand("pulumi up --stack local --yes --skip-preview").stdout
