@@ -19,7 +19,7 @@ from rich.table import Table
 
 from infra.local import client, health, processes, pulumi_cli
 from infra.local.layout import Layout
-from infra.local.supervisor import RUNNING, Supervisor
+from infra.local.supervisor import RUNNING, STARTING, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -63,7 +63,8 @@ def services(layout: Layout) -> list[ServiceStatus]:
     found = []
     for info in sorted(supervisor.programs(), key=lambda info: info["name"]):
         name = info["name"]
-        if info["statename"] != RUNNING:
+        running = info["statename"] in (RUNNING, STARTING)
+        if not running:
             state = f"{info['statename'].lower()}: {info['spawnerr'] or info['description']}"
         else:
             state = health.problem(checks[name]) or "healthy" if name in checks else "not in the stack's state"
@@ -72,7 +73,7 @@ def services(layout: Layout) -> list[ServiceStatus]:
             ServiceStatus(
                 name=name,
                 health=state,
-                uptime_seconds=info["now"] - info["start"] if info["statename"] == RUNNING else 0,
+                uptime_seconds=info["now"] - info["start"] if running else 0,
                 memory_mb=round(memory / 2**20),
                 processes=count,
                 address=_address(name, contract),

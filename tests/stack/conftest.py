@@ -86,6 +86,14 @@ def fresh_clone(folder: Path) -> Clone:
     return Clone(folder, free_port_base())
 
 
+@pytest.fixture
+def another_clone(tmp_path: Path) -> Iterator[Clone]:
+    """A fresh clone in which nothing was made yet; whatever is made is taken down."""
+    clone = fresh_clone(tmp_path / "keelson")
+    yield clone
+    clone.make("down", "PURGE=1", check=False)
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     clone = fresh_clone(tmp_path_factory.mktemp("stack") / "keelson")

@@ -263,3 +263,26 @@ def test_down_leaves_nothing_and_up_brings_the_same_model_back(stack: Any) -> No
     assert "pipeline" not in said["phases"]
     assert said["champion"] == champion
     assert_healthy(stack)
+
+
+def test_a_first_up_killed_again_and_again_is_finished_by_the_next(another_clone: Any) -> None:
+    command = ["make", "up", "ROWS=20000", f"PORT_BASE={another_clone.port_base}"]
+    for seconds in (5, 9, 14, 10):
+        attempt = subprocess.Popen(
+            command,
+            cwd=another_clone.path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        time.sleep(seconds)
+        # All of it at once: make, the driver, Pulumi, its plugins, the pipeline and its step.
+        os.killpg(attempt.pid, signal.SIGKILL)
+        attempt.wait()
+    said = another_clone.up()
+    assert said["champion"]["metrics"]["test.mae"] < said["champion"]["metrics"]["baseline.mae"]
+    assert_healthy(another_clone)
+    assert predict(another_clone).status_code == 200
+    another_clone.by_hand("pulumi preview --stack local --expect-no-changes")
+    another_clone.make("down")
+    assert another_clone.processes() == []
