@@ -95,9 +95,7 @@ COLUMNS: tuple[Column, ...] = (
         unit="TLC code",
         allowed=(1, 2, 3, 4, 5, 6, 99),
     ),
-    Column(
-        name="store_and_fwd_flag", kind=Kind.TEXT, unit="Y or N", allowed=("Y", "N")
-    ),
+    Column(name="store_and_fwd_flag", kind=Kind.TEXT, unit="Y or N", allowed=("Y", "N")),
     Column(
         name=PICKUP_ZONE,
         kind=Kind.INTEGER,

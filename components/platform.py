@@ -16,23 +16,15 @@ class Platform(BaseSettings):
             ``source .local/env`` sets them all.
     """
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", populate_by_name=True
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     stack: str = Field(validation_alias="KEELSON_STACK")
     mlflow_tracking_uri: str = Field(validation_alias="MLFLOW_TRACKING_URI")
-    s3_endpoint: str | None = Field(
-        default=None, validation_alias="AWS_ENDPOINT_URL_S3"
-    )
+    s3_endpoint: str | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL_S3")
     region: str = Field(validation_alias="AWS_DEFAULT_REGION")
     # Empty on AWS, where Pod Identity supplies short-lived credentials.
-    access_key_id: str | None = Field(
-        default=None, validation_alias="AWS_ACCESS_KEY_ID"
-    )
-    secret_access_key: SecretStr | None = Field(
-        default=None, validation_alias="AWS_SECRET_ACCESS_KEY"
-    )
+    access_key_id: str | None = Field(default=None, validation_alias="AWS_ACCESS_KEY_ID")
+    secret_access_key: SecretStr | None = Field(default=None, validation_alias="AWS_SECRET_ACCESS_KEY")
     data_bucket: str = Field(validation_alias="KEELSON_DATA_BUCKET")
     artifacts_bucket: str = Field(validation_alias="KEELSON_ARTIFACTS_BUCKET")
     pipeline_root: str = Field(validation_alias="KEELSON_PIPELINE_ROOT")
@@ -43,9 +35,7 @@ class Platform(BaseSettings):
     feast_online_port: int = Field(validation_alias="KEELSON_FEAST_ONLINE_PORT")
     feast_online_database: str = Field(validation_alias="KEELSON_FEAST_ONLINE_DATABASE")
     feast_online_user: str = Field(validation_alias="KEELSON_FEAST_ONLINE_USER")
-    feast_online_password: SecretStr = Field(
-        validation_alias="KEELSON_FEAST_ONLINE_PASSWORD"
-    )
+    feast_online_password: SecretStr = Field(validation_alias="KEELSON_FEAST_ONLINE_PASSWORD")
     feast_online_sslmode: str = Field(validation_alias="KEELSON_FEAST_ONLINE_SSLMODE")
     feast_server_url: str = Field(validation_alias="KEELSON_FEAST_SERVER_URL")
     feast_ui_url: str = Field(validation_alias="KEELSON_FEAST_UI_URL")
@@ -53,6 +43,4 @@ class Platform(BaseSettings):
     prometheus_url: str = Field(validation_alias="KEELSON_PROMETHEUS_URL")
     evidently_url: str = Field(validation_alias="KEELSON_EVIDENTLY_URL")
     # Absent where Grafana could not be had.
-    grafana_url: str | None = Field(
-        default=None, validation_alias="KEELSON_GRAFANA_URL"
-    )
+    grafana_url: str | None = Field(default=None, validation_alias="KEELSON_GRAFANA_URL")

@@ -1,7 +1,8 @@
 """Hold a version of the trips table against the contract: schema skew stops the run with a report."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from components.contract import Column, Kind
 from components.platform import Platform
 
 EXAMPLES_PER_VIOLATION = 10
+_BATCH_ROWS = 1_000_000
 
 _DTYPES = {
     Kind.INTEGER: pl.Int64,
@@ -75,6 +77,17 @@ def violations(trips: pl.DataFrame) -> list[Violation]:
     return []
 
 
+def merged(batches: Iterable[list[Violation]]) -> list[Violation]:
+    """The violations of several batches as those of one table: rows added up, examples from the first batches."""
+    whole: dict[tuple[str, str], Violation] = {}
+    for violation in (violation for batch in batches for violation in batch):
+        key = (violation.column, violation.rule)
+        before = whole.get(key, replace(violation, rows=0, examples=[]))
+        examples = (before.examples + violation.examples)[:EXAMPLES_PER_VIOLATION]
+        whole[key] = replace(before, rows=before.rows + violation.rows, examples=examples)
+    return [whole[key] for key in sorted(whole)]
+
+
 def _violation(trips: pl.DataFrame, error: Any) -> Violation:
     column = str(getattr(error.schema, "name", None) or error.failure_cases)
     rule = str(getattr(error.check, "error", None) or error.check or error.reason_code)
@@ -95,11 +108,15 @@ def validate(platform: Platform, data_version: int, report: Path) -> ValidationR
     Raises:
         SchemaSkewError: The contract is not kept; the report is written before.
     """
-    trips = tables.scan(platform, tables.TRIPS, data_version).collect()
-    found = violations(trips)
+    rows, batches = 0, []
+    # In batches: a version may be larger than memory.
+    for trips in tables.scan(platform, tables.TRIPS, data_version).collect_batches(chunk_size=_BATCH_ROWS):
+        rows += trips.height
+        batches.append(violations(trips))
+    found = merged(batches)
     content = {
         "data_version": data_version,
-        "rows": trips.height,
+        "rows": rows,
         "passed": not found,
         "violations": [vars(violation) for violation in found],
     }
@@ -108,4 +125,4 @@ def validate(platform: Platform, data_version: int, report: Path) -> ValidationR
     if found:
         told = "; ".join(f"{v.column}: {v.rule} ({v.rows} rows)" for v in found)
         raise SchemaSkewError(f"data version {data_version} does not keep the contract: {told}. See {report}.")
-    return ValidationResult(rows=trips.height)
+    return ValidationResult(rows=rows)

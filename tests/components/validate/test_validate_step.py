@@ -63,3 +63,11 @@ def test_every_violation_is_told_at_once() -> None:
 )
 def test_a_missing_unexpected_retyped_or_renamed_column_is_a_violation(skewed: pl.DataFrame) -> None:
     assert step.violations(skewed)
+
+
+def test_violations_of_batches_add_up_to_those_of_the_whole() -> None:
+    whole = trips(90, payment_type=[1] * 40 + [9] * 30 + [1] * 20, trip_distance=[-1.0] * 30 + [2.5] * 60)
+    parts = [step.violations(part) for part in whole.iter_slices(25)]
+    told = {(v.column, v.rule): v.rows for v in step.merged(parts)}
+    assert told == {(v.column, v.rule): v.rows for v in step.violations(whole)}
+    assert all(len(v.examples) == step.EXAMPLES_PER_VIOLATION for v in step.merged(parts))
