@@ -1,5 +1,6 @@
 """The whole program of stack `local` under Pulumi's recording engine: nothing is started."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -66,8 +67,13 @@ def record(**config: Any) -> Recorded:
 
 @pytest.fixture(autouse=True)
 def _fresh_engine() -> Iterator[None]:
+    """Pulumi's recording engine wants a current event loop, which other tests may have closed."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     yield
     engine.reset_options()
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 def test_every_promised_part_is_a_service() -> None:
