@@ -69,6 +69,8 @@ def main(
             answer = client.result(layout, "serving.ask")
     except (client.ClientFailed, pulumi_cli.PulumiError) as error:
         sys.exit(f"make up: {error}")
+    except KeyboardInterrupt:
+        sys.exit("make up: interrupted; `make up` again goes on from here")
     summarise(layout, console, models, answer)
     print(json.dumps({"phases": phases.seconds, "prediction": answer, **models}))
 
