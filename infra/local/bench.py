@@ -8,6 +8,7 @@ Usage: ``python -m infra.local.bench [--rows N] [--port-base N]``
 """
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -79,7 +80,11 @@ def _client(clone: Path, module: str, *arguments: str) -> str:
 
 
 def _run(clone: Path, command: list[str]) -> str:
-    done = subprocess.run(command, cwd=clone, stdout=subprocess.PIPE, text=True, check=False)
+    # The scratch clone's make must not take itself for a part of the one that called this.
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    }
+    done = subprocess.run(command, cwd=clone, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)} failed with exit code {done.returncode}")
     return done.stdout
