@@ -6,6 +6,7 @@ is one line of JSON with the seconds of each phase.
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from rich.table import Table
 
 from infra.local import client, pulumi_cli, status
 from infra.local.layout import Layout
+from infra.tools import bytecode, cache
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -71,6 +73,7 @@ def main(
         sys.exit(f"make up: {error}")
     except KeyboardInterrupt:
         sys.exit("make up: interrupted; `make up` again goes on from here")
+    bytecode.keep(ROOT, cache.locate(dict(os.environ)))
     summarise(layout, console, models, answer)
     print(json.dumps({"phases": phases.seconds, "prediction": answer, **models}))
 

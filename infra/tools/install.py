@@ -13,7 +13,7 @@ import os
 import time
 from pathlib import Path
 
-from infra.tools import cache, environment, links
+from infra.tools import bytecode, cache, environment, links
 from infra.tools.catalogue import Catalogue, Tool, load
 from infra.tools.find import Found, Missing, Search, obtain, search_path
 from infra.tools.release import Downloads
@@ -82,6 +82,7 @@ def _environment(clone: Path, catalogue: Catalogue, search: Search) -> str | Non
         start = time.monotonic()
         _say("environment: uv sync --frozen")
         environment.sync(clone, python, uv, search.cache)
+        bytecode.restore(clone, search.cache)
         _say(f"environment: {time.monotonic() - start:.1f} s")
     except environment.EnvironmentFailed as error:
         return str(error)
