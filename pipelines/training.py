@@ -33,7 +33,7 @@ def training(source: str, rows: int, seed: int, fingerprint: str, run: str = "",
 
     Args:
         source: "synthetic", a path, or "tlc:YYYY-MM".
-        rows: Trips to generate; for other sources the most to read.
+        rows: Trips to generate; files are read whole.
         seed: Seed of every random choice.
         fingerprint: Content of the source; a changed source has another one, so it is read again.
         run: Key under which a driver opens and closes the MLflow run; empty where there is no driver.

@@ -108,6 +108,22 @@ def test_bad_input_is_422_and_names_the_field(stack: Any) -> None:
         assert field in refused.text
 
 
+def test_serving_is_ready_only_while_the_online_store_answers(stack: Any) -> None:
+    ready = f"{stack.platform()['KEELSON_SERVING_URL']}/readyz"
+    control = "supervisorctl -c .local/supervisor/supervisord.conf"
+    assert httpx.get(ready).status_code == 200
+    stack.by_hand(f"{control} stop postgres")
+    try:
+        eventually(lambda: httpx.get(ready, timeout=20).status_code == 503)
+        refused = predict(stack)
+        assert refused.status_code == 503
+        assert httpx.get(ready.replace("readyz", "livez")).status_code == 200
+    finally:
+        stack.by_hand(f"{control} start postgres")
+    eventually(lambda: httpx.get(ready, timeout=20).status_code == 200)
+    assert predict(stack).status_code == 200
+
+
 def test_no_password_is_in_state_logs_or_command_lines(stack: Any) -> None:
     platform = stack.platform()
     passwords = [platform["AWS_SECRET_ACCESS_KEY"], platform["KEELSON_FEAST_ONLINE_PASSWORD"]]
