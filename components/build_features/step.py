@@ -1,7 +1,7 @@
 """Compute feature tables from trips, then join to each trip what was known when it began."""
 
 import hashlib
-from collections.abc import Callable
+import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -55,13 +55,7 @@ def build_features(platform: Platform, data_version: int, output: Path) -> Build
         components.tables.TableError: There is no such version.
     """
     trips = tables.scan(platform, tables.TRIPS, data_version).select(_TRIP_COLUMNS)
-    makers = {
-        tables.ZONE_FEATURES_TABLE: aggregates.zone_features,
-        tables.PAIR_FEATURES_TABLE: aggregates.pair_features,
-    }
-    versions = {name: _feature_table(platform, name, make, trips, data_version) for name, make in makers.items()}
-    zones = tables.scan(platform, tables.ZONE_FEATURES_TABLE, versions[tables.ZONE_FEATURES_TABLE])
-    feature_end = zones.select(pl.col(contract.EVENT_TIME).max()).collect().item()
+    versions, feature_end = _feature_tables(platform, trips)
     if feature_end is None:
         raise ValueError(f"version {data_version} of the trips has no rows; look at the report of the ingest step")
     joined = _join(platform, versions, request_features(_entities(trips)))
@@ -105,17 +99,23 @@ def _join(platform: Platform, versions: dict[str, int], entities: pl.DataFrame) 
     )
 
 
-def _feature_table(
-    platform: Platform,
-    name: str,
-    make: Callable[[pl.LazyFrame], pl.LazyFrame],
-    trips: pl.LazyFrame,
-    data_version: int,
-) -> int:
-    """The version of a feature table that follows from a version of the trips; made only if there is none yet."""
-    code = Path(aggregates.__file__).read_bytes()
-    fingerprint = hashlib.sha256(f"{name} {data_version} {pl.__version__} ".encode() + code).hexdigest()
-    known = tables.find_version(platform, name, fingerprint)
-    if known is not None:
-        return known
-    return tables.write_version(platform, name, make(trips).collect().to_arrow(), fingerprint)
+def _feature_tables(platform: Platform, trips: pl.LazyFrame) -> tuple[dict[str, int], datetime | None]:
+    """The versions of the feature tables that hold what follows from the trips, and the time of the newest features.
+
+    A version's fingerprint is its content's, so that after a change of the contract or of the aggregates the rows of
+    before are never taken for those of now.
+    """
+    makers = {
+        tables.ZONE_FEATURES_TABLE: aggregates.zone_features,
+        tables.PAIR_FEATURES_TABLE: aggregates.pair_features,
+    }
+    versions: dict[str, int] = {}
+    with tempfile.TemporaryDirectory(prefix="build-features-") as folder:
+        for name, make in makers.items():
+            rows, file = make(trips).collect(), Path(folder) / f"{name}.parquet"
+            rows.write_parquet(file)
+            with file.open("rb") as content:
+                fingerprint = hashlib.file_digest(content, "sha256").hexdigest()
+            versions[name] = tables.write_version(platform, name, file, fingerprint)
+    zones = tables.scan(platform, tables.ZONE_FEATURES_TABLE, versions[tables.ZONE_FEATURES_TABLE])
+    return versions, zones.select(pl.col(contract.EVENT_TIME).max()).collect().item()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from components import contract, tables
 from components.build_features.step import build_features
@@ -107,9 +108,22 @@ def test_equal_trips_in_any_order_give_equal_bytes_and_no_new_version(
     version = write_trips(applied, trips)
     first, again = (build_features(applied, version, file) for file in files[:2])
     shuffled = tables.write_version(applied, tables.TRIPS, trips.sample(fraction=1.0, shuffle=True).to_arrow(), "other")
-    build_features(applied, shuffled, files[2])
+    from_shuffled = build_features(applied, shuffled, files[2])
     assert len({file.read_bytes() for file in files}) == 1
-    assert first == again
+    assert first == again == from_shuffled
+
+
+def test_a_changed_contract_never_finds_the_features_of_the_old_one(
+    applied: Platform, make_trips: MakeTrips, write_trips: WriteTrips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version, files = write_trips(applied, make_trips(500)), [tmp_path / f"{n}.parquet" for n in range(2)]
+    before = build_features(applied, version, files[0])
+    monkeypatch.setattr(contract, "PAIR_FACTOR", 2 * contract.PAIR_FACTOR)
+    after = build_features(applied, version, files[1])
+    assert after.zone_features_version == before.zone_features_version
+    assert after.pair_features_version == before.pair_features_version + 1
+    old, new = (pl.read_parquet(file).drop(contract.PAIR_KEY) for file in files)
+    assert_frame_equal(old, new)
 
 
 def test_trips_without_a_row_stop_the_step(
