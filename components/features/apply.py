@@ -6,6 +6,8 @@ Nothing is written when nothing differs.
 import components.features.unchecked  # noqa: F401
 
 # isort: split
+import asyncio
+
 from feast import FeatureStore
 from feast.diff.property_diff import TransitionType
 from feast.feature_view import DUMMY_ENTITY_NAME
@@ -16,12 +18,21 @@ from components.features.store import feature_store
 from components.platform import Platform
 
 
-def apply(store: FeatureStore) -> list[str]:
+def apply(platform: Platform) -> list[str]:
     """Create, change and delete what differs, in the registry and among the online tables.
 
     Returns:
         What was done, e.g. ``["create feature view zone_features"]``; empty if nothing differed.
     """
+    store = feature_store(platform)
+    try:
+        return _apply(store)
+    finally:
+        asyncio.run(store.close())
+
+
+def _apply(store: FeatureStore) -> list[str]:
+    """Bring an open store to what is defined; returns what was done."""
     views = [definitions.zone_features, definitions.pair_features]
     contents = RepoContents(
         projects=[definitions.project],
@@ -48,7 +59,7 @@ def apply(store: FeatureStore) -> list[str]:
 
 def main() -> None:
     """Apply to the platform of the environment and print what was done."""
-    done = apply(feature_store(Platform()))  # pyright: ignore[reportCallIssue]
+    done = apply(Platform())  # pyright: ignore[reportCallIssue]
     print("\n".join(done) or "the feature store is as defined")
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from components import contract, tables
 from components.features.apply import apply
-from components.features.store import feature_store
 from components.platform import Platform
 
 START = datetime(2026, 1, 5)
@@ -42,7 +41,7 @@ def make_trips() -> Callable[..., pl.DataFrame]:
 @pytest.fixture
 def applied(platform: Platform) -> Platform:
     """A platform whose feature store knows the definitions."""
-    apply(feature_store(platform))
+    apply(platform)
     return platform
 
 

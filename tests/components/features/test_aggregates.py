@@ -112,6 +112,26 @@ def test_a_trip_that_ends_after_a_moment_never_changes_the_features_of_that_mome
         assert_frame_equal(before, after)
 
 
+def seen_at(trips: pl.DataFrame, moment: datetime, pickup: int, dropoff: int) -> list[list[tuple]]:
+    """The newest zone and pair features at a moment."""
+    made = (
+        (aggregates.zone_features, contract.ZONE_KEY, pickup),
+        (aggregates.pair_features, contract.PAIR_KEY, contract.pair_id(pickup, dropoff)),
+    )
+    past = pl.col(contract.EVENT_TIME) <= moment.replace(tzinfo=UTC)
+    return [make(trips.lazy()).filter(past, pl.col(key) == value).last().collect().rows() for make, key, value in made]
+
+
+@given(TRIPS, st.data())
+def test_what_a_trip_sees_at_its_start_follows_from_ended_trips_alone(listed: list[tuple], data: st.DataObject) -> None:
+    trips, chosen = frame(listed), data.draw(st.integers(0, len(listed) - 1))
+    trip = trips.row(chosen, named=True)
+    start = trip[contract.PICKUP_TIME]
+    ended = trips.filter((pl.col(contract.DROPOFF_TIME) <= start) | (pl.int_range(pl.len()) == chosen))
+    zones = (trip[contract.PICKUP_ZONE], trip[contract.DROPOFF_ZONE])
+    assert seen_at(trips, start, *zones) == seen_at(ended, start, *zones)
+
+
 def test_the_order_of_trips_does_not_change_a_bit(make_trips: Callable[..., pl.DataFrame]) -> None:
     trips = make_trips(3000)
     shuffled = trips.sample(fraction=1.0, shuffle=True, seed=1)

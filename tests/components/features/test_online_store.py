@@ -1,6 +1,7 @@
 """Bulk writes leave the same tables as Feast's own writes, and reads survive the database."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -30,6 +31,13 @@ ROWS = [row(1001, 0.1, NOON), row(1002, None, NOON), row(1001, 1e300, NOON), row
 
 
 @pytest.fixture
+def store(applied: Platform) -> Iterator[FeatureStore]:
+    opened = feature_store(applied)
+    yield opened
+    asyncio.run(opened.close())
+
+
+@pytest.fixture
 def connect(applied: Platform) -> Callable[[], psycopg.Connection]:
     url = applied.feast_registry.get_secret_value().replace("+psycopg", "")
     return lambda: psycopg.connect(url, autocommit=True)
@@ -45,10 +53,11 @@ def online(store: FeatureStore, pairs: list[int]) -> list[float | None]:
     return store.get_online_features(features, [{contract.PAIR_KEY: pair} for pair in pairs]).to_dict()["pair_trips_4w"]
 
 
-def test_the_tables_are_those_that_feast_writes(applied: Platform, connect: Callable[[], psycopg.Connection]) -> None:
-    store = feature_store(applied)
+def test_the_tables_are_those_that_feast_writes(store: FeatureStore, connect: Callable[[], psycopg.Connection]) -> None:
     view = store.get_feature_view(tables.PAIR_FEATURES_TABLE)
-    kept = store.config.online_store.model_dump(exclude={"type"})
+    settings = store.config.online_store
+    assert isinstance(settings, stock.PostgreSQLOnlineStoreConfig)
+    kept = settings.model_dump(exclude={"type"})
     theirs = RepoConfig(
         project="theirs", provider="local", registry="unused.db", online_store={"type": "postgres", **kept},
         entity_key_serialization_version=3,
@@ -70,9 +79,8 @@ def test_the_tables_are_those_that_feast_writes(applied: Platform, connect: Call
 
 
 def test_rows_that_are_there_already_are_not_written_again(
-    applied: Platform, connect: Callable[[], psycopg.Connection]
+    store: FeatureStore, connect: Callable[[], psycopg.Connection]
 ) -> None:
-    store = feature_store(applied)
     places = []
     for rows in (ROWS, ROWS, [row(1002, 5.0, NOON)]):
         write(store, rows)
@@ -85,9 +93,8 @@ def test_rows_that_are_there_already_are_not_written_again(
 
 
 def test_a_cut_connection_is_replaced_before_anyone_notices(
-    applied: Platform, connect: Callable[[], psycopg.Connection]
+    store: FeatureStore, connect: Callable[[], psycopg.Connection]
 ) -> None:
-    store = feature_store(applied)
     write(store, ROWS)
     assert online(store, [1001, 9009]) == [1e300, None]
     with connect() as connection:
@@ -101,9 +108,10 @@ def test_a_cut_connection_is_replaced_before_anyone_notices(
 
 
 def test_applying_twice_changes_nothing_and_a_lost_view_comes_back(platform: Platform) -> None:
+    assert "create feature view zone_features" in apply(platform)
+    assert apply(platform) == []
     store = feature_store(platform)
-    assert "create feature view zone_features" in apply(store)
-    assert apply(feature_store(platform)) == []
     store.delete_feature_view(tables.ZONE_FEATURES_TABLE)
-    assert apply(feature_store(platform)) == ["create feature view zone_features"]
-    assert apply(feature_store(platform)) == []
+    asyncio.run(store.close())
+    assert apply(platform) == ["create feature view zone_features"]
+    assert apply(platform) == []

@@ -15,7 +15,6 @@ from pydantic import SecretStr
 
 from components import contract
 from components.features.apply import apply
-from components.features.store import feature_store
 from components.platform import Platform
 
 
@@ -48,7 +47,7 @@ def command(ports: list[int]) -> list[str]:
 @pytest.fixture
 def server(platform: Platform) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
     """The process and the addresses of the feature server, the metrics and the browser."""
-    apply(feature_store(platform))
+    apply(platform)
     ports = free_ports(3)
     process = subprocess.Popen(command(ports), env=environment(platform))
     addresses = [f"http://127.0.0.1:{port}" for port in ports]
