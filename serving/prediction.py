@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from components.features.transform import request_features
 
 from components import contract
+from components.features.transform import request_features
 from components.model import Model
 from serving import metrics
 from serving.manifest import Manifest
