@@ -62,6 +62,16 @@ def scan(platform: Platform, name: str, version: int | None = None) -> pl.LazyFr
     return pl.scan_delta(table_uri(platform, name), version=version, storage_options=storage_options(platform))
 
 
+def files(platform: Platform, name: str, version: int) -> Iterator[pl.DataFrame]:
+    """One version of a table, file by file: for what looks at each row once and must not hold them all.
+
+    Raises:
+        TableError: There is no such table or version.
+    """
+    for uri in _open(platform, name, version).file_uris():
+        yield pl.read_parquet(uri, storage_options=storage_options(platform))
+
+
 def latest_version(platform: Platform, name: str) -> int | None:
     """The newest version's number, or None where the table does not exist."""
     table = _newest(platform, name)

@@ -15,7 +15,6 @@ from components.contract import Column, Kind
 from components.platform import Platform
 
 EXAMPLES_PER_VIOLATION = 10
-_BATCH_ROWS = 1_000_000
 
 _DTYPES = {
     Kind.INTEGER: pl.Int64,
@@ -109,8 +108,8 @@ def validate(platform: Platform, data_version: int, report: Path) -> ValidationR
         SchemaSkewError: The contract is not kept; the report is written before.
     """
     rows, batches = 0, []
-    # In batches: a version may be larger than memory.
-    for trips in tables.scan(platform, tables.TRIPS, data_version).collect_batches(chunk_size=_BATCH_ROWS):
+    # File by file: a version may be larger than memory.
+    for trips in tables.files(platform, tables.TRIPS, data_version):
         rows += trips.height
         batches.append(violations(trips))
     found = merged(batches)
