@@ -1,6 +1,7 @@
 """What all Pulumi resources of the local stack share."""
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from pulumi.dynamic import ConfigureRequest, CreateResult, DiffResult, ReadResul
 READY = "ready"
 
 
-class LocalProvider(ResourceProvider):
+class LocalProvider(ResourceProvider, ABC):
     """A provider that brings something on this machine into its described state, however it finds it.
 
     A subclass says how (``ensure``) and how to see it (``observe``). Creating is the same as updating, so
@@ -20,17 +21,17 @@ class LocalProvider(ResourceProvider):
     # The providers hold no data; the state needs no encryption for their class names.
     serialize_as_secret_always = False
 
+    @abstractmethod
     def ensure(self, props: dict[str, Any], previous: Mapping[str, Any] | None) -> dict[str, Any]:
         """Bring it about and return outputs beyond the inputs; ``previous`` is the state before, if any."""
-        raise NotImplementedError
 
+    @abstractmethod
     def observe(self, props: Mapping[str, Any]) -> str:
         """``ready``, or a word for what is wrong. Must not change anything."""
-        raise NotImplementedError
 
+    @abstractmethod
     def identify(self, props: Mapping[str, Any]) -> str:
         """The resource's id."""
-        raise NotImplementedError
 
     def configure(self, req: ConfigureRequest) -> None:
         # Errors are shown as one message; a traceback of ours tells a user nothing.

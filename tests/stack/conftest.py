@@ -4,11 +4,13 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import httpx
 import pytest
 
 from infra.local import processes
@@ -23,6 +25,24 @@ ROWS = 20_000
 @dataclass(frozen=True)
 class Clone:
     """A clone of the project and the commands that a user would type in it."""
+
+    services: ClassVar[set[str]] = {
+        "postgres",
+        "object-store",
+        "mlflow",
+        "feast",
+        "prometheus",
+        "evidently",
+        "serving",
+        "supervisor",
+    }
+    trip: ClassVar[dict[str, Any]] = {
+        "tpep_pickup_datetime": "2026-03-02T17:30:00",
+        "PULocationID": 132,
+        "DOLocationID": 230,
+        "trip_distance": 17.2,
+        "passenger_count": 2,
+    }
 
     path: Path
     port_base: int
@@ -63,6 +83,24 @@ class Clone:
 
     def platform(self) -> dict[str, str]:
         return parse((self.path / ".local" / "platform.env").read_text())
+
+    def predict(self) -> httpx.Response:
+        """The service's answer to one trip."""
+        return httpx.post(f"{self.platform()['KEELSON_SERVING_URL']}/predict", json=self.trip, timeout=10)
+
+    def assert_healthy(self) -> None:
+        """Every service is there and healthy."""
+        told = self.status()["services"]
+        assert {service["name"]: service["health"] for service in told if service["health"] != "healthy"} == {}
+        assert {service["name"] for service in told} - {"grafana"} == self.services
+
+    @staticmethod
+    def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
+        """Return once the condition holds; fail when time is up."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen in time"
+            time.sleep(0.2)
 
     def processes(self) -> list[Any]:
         return list(processes.of_stack(self.path))

@@ -1,16 +1,13 @@
-"""The local stack as its user meets it: up, looked at, broken, repaired, taken down.
+"""The local stack as its user meets it: up, looked at, misconfigured, mended.
 
 The tests share one stack and run in the order of the file; each leaves it healthy for the next.
 """
 
 import json
-import os
 import re
-import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -19,41 +16,6 @@ import pytest
 
 pytestmark = pytest.mark.stack
 
-SERVICES = {
-    "postgres",
-    "object-store",
-    "mlflow",
-    "feast",
-    "prometheus",
-    "evidently",
-    "serving",
-    "supervisor",
-}
-TRIP = {
-    "tpep_pickup_datetime": "2026-03-02T17:30:00",
-    "PULocationID": 132,
-    "DOLocationID": 230,
-    "trip_distance": 17.2,
-    "passenger_count": 2,
-}
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.2)
-
-
-def predict(stack: Any) -> httpx.Response:
-    return httpx.post(f"{stack.platform()['KEELSON_SERVING_URL']}/predict", json=TRIP, timeout=10)
-
-
-def assert_healthy(stack: Any) -> None:
-    services = stack.status()["services"]
-    assert {service["name"]: service["health"] for service in services if service["health"] != "healthy"} == {}
-    assert {service["name"] for service in services} - {"grafana"} == SERVICES
-
 
 def test_one_command_ends_with_a_model_that_answers(stack: Any) -> None:
     said = stack.first
@@ -61,8 +23,8 @@ def test_one_command_ends_with_a_model_that_answers(stack: Any) -> None:
     assert said["champion"]["version"] == 1
     assert said["champion"]["metrics"]["test.mae"] < said["champion"]["metrics"]["baseline.mae"]
     assert said["last_run"]["status"] == "FINISHED"
-    assert_healthy(stack)
-    assert predict(stack).status_code == 200
+    stack.assert_healthy()
+    assert stack.predict().status_code == 200
 
 
 def test_typed_by_hand_pulumi_sees_the_same_stack(stack: Any) -> None:
@@ -80,7 +42,7 @@ def test_everything_listens_on_loopback_only(stack: Any) -> None:
         for connection in process.net_connections(kind="inet")
         if connection.status == psutil.CONN_LISTEN
     ]
-    assert len(listening) >= len(SERVICES) - 1
+    assert len(listening) >= len(stack.services) - 1
     assert {address.ip for address in listening} == {"127.0.0.1"}
 
 
@@ -89,7 +51,7 @@ def test_prometheus_scrapes_every_service_that_has_metrics(stack: Any) -> None:
         answer = httpx.get(f"{stack.platform()['KEELSON_PROMETHEUS_URL']}/api/v1/query", params={"query": "up"})
         return {row["metric"]["job"]: row["value"][1] for row in answer.json()["data"]["result"]}
 
-    eventually(lambda: states() == dict.fromkeys(("prometheus", "mlflow", "feast", "serving"), "1"))
+    stack.eventually(lambda: states() == dict.fromkeys(("prometheus", "mlflow", "feast", "serving"), "1"))
 
 
 def test_user_interfaces_show_the_project(stack: Any) -> None:
@@ -103,7 +65,7 @@ def test_user_interfaces_show_the_project(stack: Any) -> None:
 def test_bad_input_is_422_and_names_the_field(stack: Any) -> None:
     url = f"{stack.platform()['KEELSON_SERVING_URL']}/predict"
     for field, value in (("PULocationID", 999), ("trip_distance", -1), ("tpep_pickup_datetime", "yesterday")):
-        refused = httpx.post(url, json={**TRIP, field: value})
+        refused = httpx.post(url, json={**stack.trip, field: value})
         assert refused.status_code == 422, refused.text
         assert field in refused.text
 
@@ -114,14 +76,14 @@ def test_serving_is_ready_only_while_the_online_store_answers(stack: Any) -> Non
     assert httpx.get(ready).status_code == 200
     stack.by_hand(f"{control} stop postgres")
     try:
-        eventually(lambda: httpx.get(ready, timeout=20).status_code == 503)
-        refused = predict(stack)
+        stack.eventually(lambda: httpx.get(ready, timeout=20).status_code == 503)
+        refused = stack.predict()
         assert refused.status_code == 503
         assert httpx.get(ready.replace("readyz", "livez")).status_code == 200
     finally:
         stack.by_hand(f"{control} start postgres")
-    eventually(lambda: httpx.get(ready, timeout=20).status_code == 200)
-    assert predict(stack).status_code == 200
+    stack.eventually(lambda: httpx.get(ready, timeout=20).status_code == 200)
+    assert stack.predict().status_code == 200
 
 
 def test_no_password_is_in_state_logs_or_command_lines(stack: Any) -> None:
@@ -142,7 +104,7 @@ def test_a_killed_serving_worker_costs_no_more_than_the_request_in_flight(stack:
     def load() -> None:
         while not stop.is_set():
             try:
-                answer = predict(stack)
+                answer = stack.predict()
                 (answered if answer.status_code == 200 else failed).append(answer.status_code)
             except httpx.HTTPError as error:
                 failed.append(error)
@@ -170,7 +132,7 @@ def test_refresh_sees_a_dead_service_and_up_mends_only_that(stack: Any) -> None:
     assert re.search(r"1 updated", refreshed), refreshed
     mended = stack.by_hand("pulumi up --stack local --yes --skip-preview").stdout
     assert re.search(r"~ 1 updated", mended), mended
-    assert_healthy(stack)
+    stack.assert_healthy()
     after = {service["name"]: service["uptime_seconds"] for service in stack.status()["services"]}
     assert after["mlflow"] >= before["mlflow"]
     assert after["prometheus"] < before["prometheus"]
@@ -207,7 +169,7 @@ def test_a_port_in_use_is_named_before_anything_starts(stack: Any) -> None:
     file = stack.path / "infra" / "stacks" / "Pulumi.local.yaml"
     original = file.read_text()
     try:
-        eventually(lambda: bool(psutil.Process(holder.pid).net_connections(kind="inet")))
+        stack.eventually(lambda: bool(psutil.Process(holder.pid).net_connections(kind="inet")))
         stack.by_hand(f"pulumi config set port-base {stack.port_base + 200} --stack local")
         refused = stack.by_hand("pulumi preview --stack local", check=False)
     finally:
@@ -216,7 +178,7 @@ def test_a_port_in_use_is_named_before_anything_starts(stack: Any) -> None:
         holder.wait()
     assert refused.returncode != 0
     assert f"port {stack.port_base + 209} (serving) is held by pid {holder.pid}" in refused.stdout + refused.stderr
-    assert_healthy(stack)
+    stack.assert_healthy()
 
 
 def test_up_with_nothing_to_do_changes_nothing(stack: Any) -> None:
@@ -225,80 +187,3 @@ def test_up_with_nothing_to_do_changes_nothing(stack: Any) -> None:
     assert set(said["phases"]) == {"platform", "prediction"}
     after = {service["name"]: service["uptime_seconds"] for service in stack.status()["services"]}
     assert all(after[name] >= before[name] for name in before)
-
-
-@pytest.mark.parametrize("delay", [0.8, 2.0, 3.5])
-def test_a_pulumi_killed_at_any_moment_is_repaired_by_the_next_up(stack: Any, delay: float) -> None:
-    workers = 3 if delay != 2.0 else 2
-    stack.by_hand(f"pulumi config set serving-workers {workers} --stack local")
-    environment = stack.by_hand("env").stdout
-    env = dict(line.split("=", 1) for line in environment.splitlines() if "=" in line)
-    update = subprocess.Popen(
-        ["pulumi", "up", "--stack", "local", "--yes", "--skip-preview", "--refresh"],
-        cwd=stack.path,
-        env=env,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    time.sleep(delay)
-    os.kill(update.pid, signal.SIGKILL)
-    update.wait()
-    stack.up()
-    assert_healthy(stack)
-    state = json.loads((stack.path / ".local/state/.pulumi/stacks/keelson/local.json").read_text())
-    latest = state["checkpoint"]["latest"]
-    names = [resource["urn"] for resource in latest["resources"]]
-    assert len(names) == len(set(names))
-    assert not latest.get("pending_operations")
-    stack.by_hand("pulumi preview --stack local --expect-no-changes")
-
-
-def test_killing_every_process_loses_nothing(stack: Any) -> None:
-    champion = stack.status()["champion"]
-    answer = predict(stack).json()
-    for process in stack.processes():
-        process.kill()
-    eventually(lambda: stack.processes() == [])
-    said = stack.up()
-    assert "pipeline" not in said["phases"]
-    assert said["champion"] == champion
-    assert_healthy(stack)
-    assert predict(stack).json()["predictions"] == answer["predictions"]
-
-
-def test_down_leaves_nothing_and_up_brings_the_same_model_back(stack: Any) -> None:
-    champion = stack.status()["champion"]
-    stack.make("down")
-    assert stack.processes() == []
-    assert not stack.layout.socket.exists()
-    held = {c.laddr.port for c in psutil.net_connections(kind="inet") if c.status == psutil.CONN_LISTEN and c.laddr}
-    assert not held & set(range(stack.port_base, stack.port_base + 20))
-    stack.make("down")
-    assert "down" in stack.make("status", check=False).stdout
-    said = stack.up()
-    assert "pipeline" not in said["phases"]
-    assert said["champion"] == champion
-    assert_healthy(stack)
-
-
-def test_a_first_up_killed_again_and_again_is_finished_by_the_next(another_clone: Any) -> None:
-    command = ["make", "up", "ROWS=20000", f"PORT_BASE={another_clone.port_base}"]
-    for seconds in (5, 9, 14, 10):
-        attempt = subprocess.Popen(
-            command,
-            cwd=another_clone.path,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        time.sleep(seconds)
-        # All of it at once: make, the driver, Pulumi, its plugins, the pipeline and its step.
-        os.killpg(attempt.pid, signal.SIGKILL)
-        attempt.wait()
-    said = another_clone.up()
-    assert said["champion"]["metrics"]["test.mae"] < said["champion"]["metrics"]["baseline.mae"]
-    assert_healthy(another_clone)
-    assert predict(another_clone).status_code == 200
-    another_clone.by_hand("pulumi preview --stack local --expect-no-changes")
-    another_clone.make("down")
-    assert another_clone.processes() == []
