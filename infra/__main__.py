@@ -6,7 +6,8 @@ import pulumi
 from pulumi.runtime.config import CONFIG
 
 from infra import outputs, settings
-from infra.local.embedded import EmbeddedPlatform
+from infra.settings.cloud import CloudSettings
+from infra.settings.local import LocalSettings
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -21,9 +22,24 @@ def main() -> None:
         chosen = settings.load(pulumi.get_stack(), pulumi.get_project(), CONFIG.get())
     except settings.SettingsError as error:
         raise pulumi.RunError(str(error)) from None
-    platform = EmbeddedPlatform("local", root=ROOT, settings=chosen)
-    for name, value in outputs.exported(platform.values).items():
+    values = _local(chosen) if isinstance(chosen, LocalSettings) else _cloud(chosen)
+    for name, value in values.items():
         pulumi.export(name, value)
+
+
+def _local(chosen: LocalSettings) -> dict[str, pulumi.Input[str]]:
+    from infra.local.embedded import EmbeddedPlatform
+
+    return outputs.exported(EmbeddedPlatform("local", root=ROOT, settings=chosen).values)
+
+
+def _cloud(chosen: CloudSettings) -> dict[str, pulumi.Input[str]]:
+    # Imported here: the providers' packages would cost each local `pulumi up` a second.
+    from infra.aws.platform import CloudPlatform
+    from infra.versions import versions
+
+    platform = CloudPlatform("cloud", settings=chosen, versions=versions())
+    return {"cluster": platform.foundation.cluster_name} if platform.foundation else {}
 
 
 main()

@@ -31,6 +31,8 @@ def environment(layout: Layout) -> dict[str, str]:
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(layout.passphrase),
         "PULUMI_HOME": str(layout.pulumi_home),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # The cloud stacks' providers stand in the same environment: stack `local` must not fetch their plugins.
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "BENTOML_HOME": str(layout.bundles),
         "BENTOML_DO_NOT_TRACK": "True",
         "DO_NOT_TRACK": "1",

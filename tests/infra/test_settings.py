@@ -8,7 +8,9 @@ from infra import settings
 
 
 def load(**config: object) -> settings.LocalSettings:
-    return settings.load("local", "keelson", {f"keelson:{key.replace('_', '-')}": v for key, v in config.items()})
+    loaded = settings.load("local", "keelson", {f"keelson:{key.replace('_', '-')}": v for key, v in config.items()})
+    assert isinstance(loaded, settings.LocalSettings)
+    return loaded
 
 
 def test_an_empty_stack_file_gives_the_defaults() -> None:
@@ -42,7 +44,7 @@ def test_a_wrong_setting_is_refused_by_one_sentence_that_names_it(config: dict[s
 
 
 def test_an_unknown_stack_is_refused_by_name() -> None:
-    with pytest.raises(settings.SettingsError, match=r"'lokal' is not known; allowed: local"):
+    with pytest.raises(settings.SettingsError, match=r"'lokal' is not known; allowed: dev, local, prod, staging"):
         settings.load("lokal", "keelson", {})
 
 

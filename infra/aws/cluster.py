@@ -1,0 +1,193 @@
+"""The EKS control plane, its add-ons, and who may enter."""
+
+import json
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.aws.policy import trusted_pod, trusted_service
+from infra.aws.roles import role
+from infra.settings.cloud import CloudSettings
+from infra.versions import Versions
+
+# Of EKS's five logs, the two that answer "who did what" and "who got in"; the others are by far the largest.
+_LOGS = ("audit", "authenticator")
+
+# Values that each add-on takes; see docs/traps.md for why.
+_ADDON_VALUES = {
+    # Prefixes give a node room for 110 pods instead of 35; the policy agent enforces NetworkPolicy objects.
+    "vpc-cni": {"enableNetworkPolicy": "true", "env": {"ENABLE_PREFIX_DELEGATION": "true"}},
+}
+
+
+class Cluster(pulumi.ComponentResource):
+    """EKS in standard support, private, with access by entries alone.
+
+    Attributes:
+        name: Name of the cluster.
+        arn: ARN of the cluster.
+        endpoint: Address of the Kubernetes API.
+        certificate: Certificate authority of the API, base64.
+        security_group: Security group of control plane and nodes.
+        before_nodes: Add-ons that nodes need to become ready.
+    """
+
+    name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+    endpoint: pulumi.Output[str]
+    certificate: pulumi.Output[str]
+    security_group: pulumi.Output[str]
+    before_nodes: list[pulumi.Resource]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: CloudSettings,
+        versions: Versions,
+        account_id: pulumi.Input[str],
+        subnet_ids: Sequence[pulumi.Input[str]],
+        key: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("keelson:aws:Cluster", name, None, opts)
+        self._account_id, self._child = account_id, pulumi.ResourceOptions(parent=self)
+        physical = f"keelson-{settings.stack}"
+        control = role(
+            "cluster",
+            account_id=account_id,
+            trust=trusted_service("eks.amazonaws.com"),
+            description="EKS control plane",
+            managed={"cluster-policy": "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"},
+            opts=self._child,
+        )
+        logs = aws.cloudwatch.LogGroup(
+            f"{name}-log",
+            # EKS writes here by name; left to itself it makes the group without end of retention.
+            name=f"/aws/eks/{physical}/cluster",
+            retention_in_days=settings.network.flow_log_days if not settings.protect else 365,
+            kms_key_id=key,
+            opts=self._child,
+        )
+        made = aws.eks.Cluster(
+            f"{name}-control-plane",
+            name=physical,
+            role_arn=control.arn,
+            version=versions.kubernetes.version,
+            # Standard support alone: EKS upgrades at its end rather than charge six times the price.
+            upgrade_policy={"support_type": "STANDARD"},
+            access_config={"authentication_mode": "API", "bootstrap_cluster_creator_admin_permissions": False},
+            bootstrap_self_managed_addons=False,
+            enabled_cluster_log_types=list(_LOGS),
+            encryption_config={"provider": {"key_arn": key}, "resources": ["secrets"]},
+            vpc_config={
+                "subnet_ids": list(subnet_ids),
+                "endpoint_private_access": True,
+                "endpoint_public_access": bool(settings.network.api_allowed_cidrs),
+                "public_access_cidrs": [str(one) for one in settings.network.api_allowed_cidrs] or None,
+            },
+            deletion_protection=settings.protect,
+            # The group must be there before EKS writes; the policy before EKS makes its network interfaces.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs, control], protect=settings.protect),
+        )
+        self.name, self.arn, self.endpoint = made.name, made.arn, made.endpoint
+        self.certificate = made.certificate_authority.apply(lambda authority: authority.data or "")
+        self.security_group = made.vpc_config.apply(lambda vpc: vpc.cluster_security_group_id or "")
+        self.before_nodes = [self._addon(one) for one in versions.addons.before_nodes]
+        self._admit(settings)
+        self.register_outputs({"name": self.name, "endpoint": self.endpoint})
+
+    def after_nodes(self, addons: Sequence[str], nodes: pulumi.Resource) -> list[pulumi.Resource]:
+        """Install the add-ons whose pods need a node to run on."""
+        driver = role(
+            "ebs-csi",
+            account_id=self._account_id,
+            trust=trusted_pod("kube-system", "ebs-csi-controller-sa", self.arn),
+            description="EBS volumes for pods",
+            managed={"ebs-csi-policy": "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"},
+            opts=self._child,
+        )
+        associations = {"aws-ebs-csi-driver": ("ebs-csi-controller-sa", driver.arn)}
+        return [self._addon(one, nodes, associations.get(one)) for one in addons]
+
+    def _addon(
+        self,
+        addon: str,
+        nodes: pulumi.Resource | None = None,
+        association: tuple[str, pulumi.Output[str]] | None = None,
+    ) -> aws.eks.Addon:
+        values = _ADDON_VALUES.get(addon)
+        return aws.eks.Addon(
+            f"addon-{addon}",
+            cluster_name=self.name,
+            addon_name=addon,
+            resolve_conflicts_on_create="OVERWRITE",
+            resolve_conflicts_on_update="OVERWRITE",
+            configuration_values=json.dumps(values, sort_keys=True) if values else None,
+            pod_identity_associations=[{"service_account": association[0], "role_arn": association[1]}]
+            if association
+            else None,
+            # Its pods stay pending, and the add-on degraded, where there is no node.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[nodes] if nodes else []),
+        )
+
+    def _admit(self, settings: CloudSettings) -> None:
+        """The deploy role administers; people enter in the groups of their roles, and Kubernetes decides on those."""
+        deployer = pulumi.Output.concat("arn:aws:iam::", self._account_id, f":role/keelson-deploy-{settings.stack}")
+        entry = aws.eks.AccessEntry(
+            "access-deployer",
+            cluster_name=self.name,
+            principal_arn=deployer,
+            type="STANDARD",
+            opts=self._child,
+        )
+        aws.eks.AccessPolicyAssociation(
+            "access-deployer-admin",
+            cluster_name=self.name,
+            principal_arn=entry.principal_arn,
+            policy_arn="arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+            access_scope={"type": "cluster"},
+            opts=self._child,
+        )
+
+    def admit(self, persona: str, principal: pulumi.Input[str]) -> None:
+        """Let an IAM role in, in the Kubernetes group ``keelson:<persona>``."""
+        aws.eks.AccessEntry(
+            f"access-{persona}",
+            cluster_name=self.name,
+            principal_arn=principal,
+            type="STANDARD",
+            kubernetes_groups=[f"keelson:{persona}"],
+            opts=self._child,
+        )
+
+
+def kubeconfig(
+    name: pulumi.Input[str], endpoint: pulumi.Input[str], certificate: pulumi.Input[str], region: str
+) -> pulumi.Output[str]:
+    """A kubeconfig that asks AWS for a fresh token at each use; it holds no secret and does not change."""
+    return pulumi.Output.json_dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "keelson",
+            "clusters": [
+                {"name": "keelson", "cluster": {"server": endpoint, "certificate-authority-data": certificate}}
+            ],
+            "contexts": [{"name": "keelson", "context": {"cluster": "keelson", "user": "keelson"}}],
+            "users": [
+                {
+                    "name": "keelson",
+                    "user": {
+                        "exec": {
+                            "apiVersion": "client.authentication.k8s.io/v1",
+                            "command": "aws",
+                            "args": ["eks", "get-token", "--region", region, "--cluster-name", name],
+                            "interactiveMode": "Never",
+                        }
+                    },
+                }
+            ],
+        }
+    )

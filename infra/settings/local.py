@@ -1,0 +1,30 @@
+"""Settings of stack ``local``, with their defaults."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from infra.settings.schema import Settings
+
+# Ports that one local stack needs, counted from its port base; infra/local/ports.py hands them out.
+PORTS_PER_STACK = 20
+
+
+class LocalSettings(Settings):
+    """Settings of stack ``local``; the configuration keys are the field names with hyphens."""
+
+    port_base: Annotated[
+        int,
+        Field(ge=1024, le=65535 - PORTS_PER_STACK, description="the first of the stack's ports on 127.0.0.1"),
+    ] = 17000
+    serving_workers: Annotated[
+        int,
+        Field(ge=2, le=64, description="serving processes; with two, a killed one costs the request in flight"),
+    ] = 2
+    bundle: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[a-z][a-z0-9_]*:[a-z0-9]+$",
+            description="tag of the deployed bundle, as printed by `python -m serving.bundle`",
+        ),
+    ] = None
