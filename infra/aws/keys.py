@@ -60,11 +60,9 @@ class Keys(pulumi.ComponentResource):
 
 def _policy(account_id: pulumi.Input[str], region: str) -> pulumi.Output[str]:
     account = pulumi.Output.concat("arn:aws:iam::", account_id)
-    scaling = pulumi.Output.concat(
-        account, ":role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
-    )
     use = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey"]
     use += ["kms:GenerateDataKeyWithoutPlaintext", "kms:DescribeKey"]
+    through_ec2 = {"StringEquals": {"kms:CallerAccount": account_id, "kms:ViaService": f"ec2.{region}.amazonaws.com"}}
     return document(
         Statement(
             sid="AccountAdministersKey",
@@ -93,13 +91,20 @@ def _policy(account_id: pulumi.Input[str], region: str) -> pulumi.Output[str]:
             principals={"Service": ["events.amazonaws.com"]},
             conditions={"StringEquals": {"aws:SourceAccount": account_id}},
         ),
-        # Managed node groups start through Auto Scaling, which must open the nodes' encrypted disks.
-        Statement(sid="AutoScalingUsesKey", actions=use, resources=["*"], principals={"AWS": [scaling]}),
+        # Encrypted disks, opened by EC2 for whoever in this account may start machines: node groups and Karpenter do.
+        # Naming Auto Scaling's own role instead fails in an account that has never had a group.
         Statement(
-            sid="AutoScalingGrantsKey",
+            sid="MachinesUseKey",
+            actions=use,
+            resources=["*"],
+            principals={"AWS": ["*"]},
+            conditions=through_ec2,
+        ),
+        Statement(
+            sid="MachinesGrantKey",
             actions=["kms:CreateGrant"],
             resources=["*"],
-            principals={"AWS": [scaling]},
-            conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
+            principals={"AWS": ["*"]},
+            conditions={**through_ec2, "Bool": {"kms:GrantIsForAWSResource": "true"}},
         ),
     )

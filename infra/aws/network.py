@@ -118,7 +118,7 @@ class Network(pulumi.ComponentResource):
         )
         for subnet in subnets:
             aws.ec2.RouteTableAssociation(
-                f"{subnet._name}-routes", route_table_id=table.id, subnet_id=subnet.id, opts=self._child
+                f"{subnet._name}-association", route_table_id=table.id, subnet_id=subnet.id, opts=self._child
             )
         return table
 

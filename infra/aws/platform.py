@@ -39,8 +39,9 @@ class CloudPlatform(pulumi.ComponentResource):
     ready: list[pulumi.Resource]
 
     def __init__(self, name: str, *, settings: CloudSettings, versions: Versions) -> None:
-        super().__init__("keelson:aws:CloudPlatform", name)
+        # First of all: a resource takes over what its parent knew when it was made.
         tag_everything()
+        super().__init__("keelson:aws:CloudPlatform", name)
         provider = aws.Provider(
             "aws",
             region=settings.region,

@@ -11,8 +11,8 @@ import pulumi
 WILDCARD_REASONS: Mapping[str, str] = {
     "AccountAdministersKey": "in a key policy `*` is the key itself; without this row nobody could mend it",
     "LogsUseKey": "in a key policy `*` is the key itself; the condition admits this account's log groups only",
-    "AutoScalingUsesKey": "in a key policy `*` is the key itself; the principal is the service's own role",
-    "AutoScalingGrantsKey": "in a key policy `*` is the key itself; only grants for AWS resources are allowed",
+    "MachinesUseKey": "in a key policy `*` is the key itself; only this account, and only through EC2",
+    "MachinesGrantKey": "in a key policy `*` is the key itself; only grants to AWS resources, through EC2",
     "EventsUseQueue": "in a queue policy the resource is the queue; see the condition",
     "KarpenterReads": "EC2's describe calls have no resource-level permissions",
     "KarpenterReadsPrices": "the price list has no resource-level permissions",
