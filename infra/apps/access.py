@@ -73,12 +73,6 @@ ACCESS: tuple[Access, ...] = (
         buckets=(BucketGrant(bucket="artifacts", prefix="pipelines/", actions=READ),),
     ),
     Access(
-        namespace="kubeflow",
-        service_account="argo",
-        why="the workflow controller archives step logs",
-        buckets=(BucketGrant(bucket="artifacts", prefix="pipelines/", actions=WRITE),),
-    ),
-    Access(
         namespace="mlflow",
         service_account="mlflow",
         why="the tracking server hands artifacts through to its clients",

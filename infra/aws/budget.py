@@ -11,7 +11,13 @@ class Budget(pulumi.ComponentResource):
     """A monthly budget over everything with this stack's tag."""
 
     def __init__(
-        self, name: str, *, settings: cloud.Budget, stack: str, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        *,
+        settings: cloud.Budget,
+        account_id: pulumi.Input[str],
+        stack: str,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("keelson:aws:Budget", name, None, opts)
         warnings: list[aws.budgets.BudgetNotificationArgsDict] = [
@@ -28,6 +34,7 @@ class Budget(pulumi.ComponentResource):
         aws.budgets.Budget(
             f"{name}-monthly",
             name=cloud_name("monthly"),
+            account_id=account_id,
             budget_type="COST",
             time_unit="MONTHLY",
             limit_amount=str(settings.monthly),

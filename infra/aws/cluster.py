@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws.policy import trusted_pod, trusted_service
-from infra.aws.roles import role
+from infra.aws.roles import Role
 from infra.settings.cloud import CloudSettings
 from infra.versions import Versions
 
@@ -54,7 +54,7 @@ class Cluster(pulumi.ComponentResource):
         super().__init__("keelson:aws:Cluster", name, None, opts)
         self._account_id, self._child = account_id, pulumi.ResourceOptions(parent=self)
         physical = f"keelson-{settings.stack}"
-        control = role(
+        control = Role(
             "cluster",
             account_id=account_id,
             trust=trusted_service("eks.amazonaws.com"),
@@ -91,7 +91,8 @@ class Cluster(pulumi.ComponentResource):
             # The group must be there before EKS writes; the policy before EKS makes its network interfaces.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[logs, control], protect=settings.protect),
         )
-        self.name, self.arn, self.endpoint = made.name, made.arn, made.endpoint
+        # EKS's own id of a cluster is its name.
+        self.name, self.arn, self.endpoint = made.id, made.arn, made.endpoint
         self.certificate = made.certificate_authority.apply(lambda authority: authority.data or "")
         self.security_group = made.vpc_config.apply(lambda vpc: vpc.cluster_security_group_id or "")
         self.before_nodes = [self._addon(one) for one in versions.addons.before_nodes]
@@ -100,7 +101,7 @@ class Cluster(pulumi.ComponentResource):
 
     def after_nodes(self, addons: Sequence[str], nodes: pulumi.Resource) -> list[pulumi.Resource]:
         """Install the add-ons whose pods need a node to run on."""
-        driver = role(
+        driver = Role(
             "ebs-csi",
             account_id=self._account_id,
             trust=trusted_pod("kube-system", "ebs-csi-controller-sa", self.arn),

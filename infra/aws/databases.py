@@ -7,10 +7,10 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.apps.foundation import DatabaseServer, Volume
-from infra.aws.firewall import Opening, security_group
+from infra.aws.firewall import security_group
 from infra.aws.naming import cloud_name
 from infra.aws.policy import trusted_service
-from infra.aws.roles import role
+from infra.aws.roles import Role
 from infra.settings.cloud import CloudSettings
 from infra.versions import Versions
 
@@ -62,9 +62,11 @@ class Databases(pulumi.ComponentResource):
             self._subnets = aws.rds.SubnetGroup(
                 f"{name}-subnets", name=cloud_name("database"), subnet_ids=list(subnet_ids), opts=self._child
             )
-            self._group = self._security_group(vpc_id)
+            self._group = security_group(
+                f"{name}-group", vpc_id=vpc_id, description="Databases, from the cluster", opts=self._child
+            )
             # Metrics of the machine below the database, each minute.
-            self._monitoring = role(
+            self._monitoring = Role(
                 "rds-monitoring",
                 account_id=account_id,
                 trust=trusted_service("monitoring.rds.amazonaws.com"),
@@ -91,16 +93,19 @@ class Databases(pulumi.ComponentResource):
                 )
         self.register_outputs({})
 
-    def _security_group(self, vpc_id: pulumi.Input[str]) -> aws.ec2.SecurityGroup:
-        used = [engine for engine in PORTS if engine == "postgres" or self._settings.database.mysql == "rds"]
-        cidr = str(self._settings.network.cidr)
-        return security_group(
-            "databases-group",
-            vpc_id=vpc_id,
-            description="Databases, from inside the VPC",
-            inbound=[Opening(name=one, cidr=cidr, port=PORTS[one], why=f"{one} from the VPC") for one in used],
-            opts=self._child,
-        )
+    def admit(self, security_group: pulumi.Input[str]) -> None:
+        """Let the machines of a security group, and nobody else, reach the databases."""
+        for engine in ("postgres", *(["mysql"] if self.mysql else [])):
+            aws.vpc.SecurityGroupIngressRule(
+                f"databases-from-cluster-{engine}",
+                security_group_id=self._group.id,
+                referenced_security_group_id=security_group,
+                description=f"{engine} from the cluster",
+                ip_protocol="tcp",
+                from_port=PORTS[engine],
+                to_port=PORTS[engine],
+                opts=self._child,
+            )
 
     def _server(
         self, engine: str, version: str, instance_class: str, logs: list[str], snapshot: str | None
@@ -132,14 +137,14 @@ class Databases(pulumi.ComponentResource):
             storage_encrypted=True,
             kms_key_id=self._key,
             multi_az=chosen.multi_az,
-            db_subnet_group_name=self._subnets.name,
+            db_subnet_group_name=self._subnets.id,
             vpc_security_group_ids=[self._group.id],
             publicly_accessible=False,
             username="keelson",
             manage_master_user_password=True,
             master_user_secret_kms_key_id=self._key,
             iam_database_authentication_enabled=True,
-            parameter_group_name=parameters.name,
+            parameter_group_name=parameters.id,
             ca_cert_identifier="rds-ca-rsa2048-g1",
             backup_retention_period=chosen.backup_days,
             backup_window="03:00-04:00",

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from infra.apps.access import ACCESS, READ, WRITE, Access, BucketGrant
 from infra.aws.policy import Statement, document, trusted_pod
-from infra.aws.roles import role
+from infra.aws.roles import Role
 from infra.aws.storage import Bucket
 
 
@@ -43,7 +43,7 @@ class PodIdentities(pulumi.ComponentResource):
         super().__init__("keelson:aws:PodIdentities", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         for access in ACCESS:
-            made = role(
+            made = Role(
                 f"pod-{access.service_account}",
                 account_id=account_id,
                 trust=trusted_pod(access.namespace, access.service_account, cluster_arn),
@@ -148,7 +148,7 @@ class PeopleRoles(pulumi.ComponentResource):
             rights = [*_buckets(persona.buckets, reach), _enters(cluster_arn)]
             if persona.push_images:
                 rights += _pushes(repositories)
-            self.arns[persona.name] = role(
+            self.arns[persona.name] = Role(
                 persona.name,
                 account_id=account_id,
                 trust=trust,

@@ -10,8 +10,9 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws.naming import cloud_name
-from infra.aws.policy import Statement, document, trusted_pod
-from infra.aws.roles import role
+from infra.aws.nodes import NODE_POLICIES
+from infra.aws.policy import Statement, document, trusted_pod, trusted_service
+from infra.aws.roles import Role, service_linked_role
 
 _NOTICES = {
     "health": {"source": ["aws.health"], "detail-type": ["AWS Health Event"]},
@@ -26,9 +27,11 @@ class Karpenter(pulumi.ComponentResource):
 
     Attributes:
         queue: Name of the interruption queue.
+        node_role: Name of the role of Karpenter's nodes.
     """
 
     queue: pulumi.Output[str]
+    node_role: pulumi.Output[str]
 
     def __init__(
         self,
@@ -38,12 +41,14 @@ class Karpenter(pulumi.ComponentResource):
         cluster_arn: pulumi.Input[str],
         account_id: pulumi.Input[str],
         region: str,
-        node_role_arn: pulumi.Input[str],
+        security_group: pulumi.Input[str],
         key: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("keelson:aws:Karpenter", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        # As an output: what is declared here comes after the cluster.
+        named = pulumi.Output.all(cluster_arn).apply(lambda _: cluster)
         queue = aws.sqs.Queue(
             f"{name}-queue",
             name=cloud_name("interruptions"),
@@ -64,8 +69,17 @@ class Karpenter(pulumi.ComponentResource):
                 event_pattern=json.dumps(pattern),
                 opts=child,
             )
-            aws.cloudwatch.EventTarget(f"{name}-{short}-target", rule=rule.name, arn=queue.arn, opts=child)
-        controller = role(
+            aws.cloudwatch.EventTarget(f"{name}-{short}-target", rule=rule.id, arn=queue.arn, opts=child)
+        nodes = Role(
+            "karpenter-node",
+            account_id=account_id,
+            trust=trusted_service("ec2.amazonaws.com"),
+            description="Nodes that Karpenter starts",
+            managed={f"karpenter-{short}": arn for short, arn in NODE_POLICIES.items()},
+            opts=child,
+        )
+        self.node_role = nodes.role_name
+        controller = Role(
             "karpenter",
             account_id=account_id,
             trust=trusted_pod("kube-system", "karpenter", cluster_arn),
@@ -77,7 +91,7 @@ class Karpenter(pulumi.ComponentResource):
                 Statement(
                     sid="KarpenterGivesNodeRole",
                     actions=["iam:PassRole"],
-                    resources=[node_role_arn],
+                    resources=[nodes.arn],
                     conditions={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
                 ),
                 Statement(sid="KarpenterFindsApi", actions=["eks:DescribeCluster"], resources=[cluster_arn]),
@@ -91,23 +105,31 @@ class Karpenter(pulumi.ComponentResource):
                     ],
                     resources=[queue.arn],
                 ),
+                service_linked_role("KarpenterFirstSpot", account_id, "spot.amazonaws.com"),
                 Statement(sid="KarpenterOpensNotices", actions=["kms:Decrypt"], resources=[key]),
             ],
             opts=child,
         )
         aws.eks.PodIdentityAssociation(
             f"{name}-identity",
-            cluster_name=cluster,
+            cluster_name=named,
             namespace="kube-system",
             service_account="karpenter",
             role_arn=controller.arn,
-            # The association names the cluster by text: it must not come before the cluster itself.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[queue]),
+            opts=child,
+        )
+        # Karpenter's nodes find their subnets by tag, and this group too; EKS makes it, so it is tagged afterwards.
+        aws.ec2.Tag(
+            f"{name}-group-tag",
+            resource_id=security_group,
+            key="karpenter.sh/discovery",
+            value=cluster,
+            opts=child,
         )
         aws.eks.AccessEntry(
             f"{name}-nodes",
-            cluster_name=pulumi.Output.from_input(cluster_arn).apply(lambda arn: arn.rsplit("/", 1)[-1]),
-            principal_arn=node_role_arn,
+            cluster_name=named,
+            principal_arn=nodes.arn,
             type="EC2_LINUX",
             opts=child,
         )

@@ -4,7 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws.policy import Statement, trusted_pod
-from infra.aws.roles import role
+from infra.aws.roles import Role, service_linked_role
 
 _TAG = "elbv2.k8s.aws/cluster"
 
@@ -24,12 +24,13 @@ class LoadBalancing(pulumi.ComponentResource):
     ) -> None:
         super().__init__("keelson:aws:LoadBalancing", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        controller = role(
+        controller = Role(
             "load-balancer",
             account_id=account_id,
             trust=trusted_pod("kube-system", "aws-load-balancer-controller", cluster_arn),
             description="The load balancer controller makes the balancers of this cluster's ingresses",
             statements=[
+                service_linked_role("BalancerFirst", account_id, "elasticloadbalancing.amazonaws.com"),
                 *_reads(region),
                 *_security_groups(cluster, account_id, region),
                 *_balancers(cluster, account_id, region),
@@ -38,7 +39,8 @@ class LoadBalancing(pulumi.ComponentResource):
         )
         aws.eks.PodIdentityAssociation(
             f"{name}-identity",
-            cluster_name=pulumi.Output.from_input(cluster_arn).apply(lambda arn: arn.rsplit("/", 1)[-1]),
+            # As an output: the association comes after the cluster.
+            cluster_name=pulumi.Output.all(cluster_arn).apply(lambda _: cluster),
             namespace="kube-system",
             service_account="aws-load-balancer-controller",
             role_arn=controller.arn,

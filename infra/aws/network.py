@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from infra.aws import addresses
 from infra.aws.firewall import Opening, security_group
 from infra.aws.nat_instance import NatInstance
+from infra.aws.storage import Bucket
 from infra.settings import cloud
 
 # AWS services that the cluster talks to all day; with endpoints this traffic neither leaves the VPC nor pays for NAT.
@@ -34,7 +35,7 @@ class Network(pulumi.ComponentResource):
         settings: cloud.Network,
         region: str,
         cluster: str,
-        log_bucket_arn: pulumi.Input[str],
+        logs: Bucket,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("keelson:aws:Network", name, None, opts)
@@ -86,14 +87,15 @@ class Network(pulumi.ComponentResource):
             traffic_type="ALL",
             log_destination_type="s3",
             # To S3 a gigabyte costs half of what CloudWatch takes.
-            log_destination=pulumi.Output.concat(log_bucket_arn, "/vpc/"),
+            log_destination=pulumi.Output.concat(logs.arn, "/vpc/"),
             destination_options={
                 "file_format": "parquet",
                 "hive_compatible_partitions": True,
                 "per_hour_partition": True,
             },
             max_aggregation_interval=600,
-            opts=self._child,
+            # With its policy: otherwise AWS writes one of its own into the bucket.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs]),
         )
         self.register_outputs({"vpc_id": self.vpc_id})
 

@@ -7,7 +7,7 @@ import pulumi_aws as aws
 
 from infra.aws.naming import cloud_name, tags
 from infra.aws.policy import trusted_service
-from infra.aws.roles import role
+from infra.aws.roles import Role
 from infra.settings.cloud import Nodes
 
 # What every node needs: to join, to give pods addresses, to pull images, and to be reached without SSH.
@@ -24,12 +24,9 @@ class SystemNodes(pulumi.ComponentResource):
 
     Attributes:
         group: The node group; what needs nodes depends on it.
-        node_role_name: Name of the role that Karpenter gives its nodes too.
     """
 
     group: aws.eks.NodeGroup
-    node_role_name: pulumi.Output[str]
-    node_role_arn: pulumi.Output[str]
 
     def __init__(
         self,
@@ -47,15 +44,15 @@ class SystemNodes(pulumi.ComponentResource):
     ) -> None:
         super().__init__("keelson:aws:SystemNodes", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        node = role(
+        node = Role(
             "node",
             account_id=account_id,
             trust=trusted_service("ec2.amazonaws.com"),
-            description="Nodes of the cluster",
+            # EKS admits this role by itself; an access entry of our own would be the second.
+            description="Nodes of the managed group",
             managed=NODE_POLICIES,
             opts=child,
         )
-        self.node_role_name, self.node_role_arn = node.name, node.arn
         template = aws.ec2.LaunchTemplate(
             f"{name}-template",
             name=cloud_name("system"),
@@ -100,10 +97,11 @@ class SystemNodes(pulumi.ComponentResource):
             labels={"keelson.dev/pool": "system"},
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Nodes become ready with the network add-ons alone; EKS refuses a role that lacks its policies.
+                # Nodes join by way of the routes and become ready by the network add-ons; EKS refuses a role that lacks
+                # its policies.
                 depends_on=[*needs, node],
                 # Whoever scales by hand or by automation is not undone by the next `up`.
                 ignore_changes=["scalingConfig.desiredSize"],
             ),
         )
-        self.register_outputs({"node_role_name": self.node_role_name})
+        self.register_outputs({})

@@ -84,7 +84,7 @@ class CloudPlatform(pulumi.ComponentResource):
         self._registry = Registry(
             "registry", stack=settings.stack, key=self._keys.storage, protect=settings.protect, opts=self._child
         )
-        Budget("budget", settings=settings.budget, stack=settings.stack, opts=self._child)
+        Budget("budget", settings=settings.budget, account_id=self._account, stack=settings.stack, opts=self._child)
         self._network = None if settings.paused else self._made_network()
         self._databases = Databases(
             "databases",
@@ -103,7 +103,7 @@ class CloudPlatform(pulumi.ComponentResource):
             settings=self._settings.network,
             region=self._settings.region,
             cluster=self._cluster_name,
-            log_bucket_arn=self._storage.buckets["logs"].arn,
+            logs=self._storage.buckets["logs"],
             opts=self._child,
         )
 
@@ -137,7 +137,7 @@ class CloudPlatform(pulumi.ComponentResource):
             ami_type=versions.ami.system,
             subnet_ids=network.private_subnets,
             key=self._keys.cluster,
-            needs=cluster.before_nodes,
+            needs=[*cluster.before_nodes, network],
             opts=self._child,
         )
         self.ready = [nodes.group, *cluster.after_nodes(versions.addons.after_nodes, nodes.group)]
@@ -147,7 +147,7 @@ class CloudPlatform(pulumi.ComponentResource):
             cluster_arn=cluster.arn,
             account_id=self._account,
             region=settings.region,
-            node_role_arn=nodes.node_role_arn,
+            security_group=cluster.security_group,
             key=self._keys.cluster,
             opts=self._child,
         )
@@ -160,8 +160,9 @@ class CloudPlatform(pulumi.ComponentResource):
                 region=settings.region,
                 opts=self._child,
             )
+        self._databases.admit(cluster.security_group)
         self._identities(cluster, secrets)
-        self.foundation = self._handed_over(cluster, nodes, karpenter, secrets)
+        self.foundation = self._handed_over(cluster, karpenter, secrets)
 
     def _identities(self, cluster: Cluster, secrets: Secrets) -> None:
         reach = Reach(
@@ -190,7 +191,7 @@ class CloudPlatform(pulumi.ComponentResource):
         for persona, arn in roles.arns.items():
             cluster.admit(persona, arn)
 
-    def _handed_over(self, cluster: Cluster, nodes: SystemNodes, karpenter: Karpenter, secrets: Secrets) -> Foundation:
+    def _handed_over(self, cluster: Cluster, karpenter: Karpenter, secrets: Secrets) -> Foundation:
         assert self._network is not None
         assert self._databases.postgres is not None
         provider = kubernetes.Provider(
@@ -217,5 +218,5 @@ class CloudPlatform(pulumi.ComponentResource):
             secrets=secrets.names,
             repositories=self._registry.urls,
             interruption_queue=karpenter.queue,
-            node_role=nodes.node_role_name,
+            node_role=karpenter.node_role,
         )

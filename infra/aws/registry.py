@@ -45,7 +45,7 @@ class Registry(pulumi.ComponentResource):
             )
             aws.ecr.LifecyclePolicy(
                 f"{name}-{repository}-lifecycle",
-                repository=made.name,
+                repository=made.id,
                 policy=json.dumps({"rules": _rules()}),
                 opts=pulumi.ResourceOptions(parent=self),
             )

@@ -17,11 +17,13 @@ class Bucket(pulumi.ComponentResource):
 
     Attributes:
         bucket: Name.
+        id: The same, known once the bucket is there.
         arn: ARN.
         key: ARN of its KMS key, or ``None`` where AWS's own key is used.
     """
 
     bucket: pulumi.Output[str]
+    id: pulumi.Output[str]
     arn: pulumi.Output[str]
     key: pulumi.Input[str] | None
 
@@ -47,10 +49,10 @@ class Bucket(pulumi.ComponentResource):
             region=region,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
-        self.bucket, self.arn, self.key = made.bucket, made.arn, key
+        self.bucket, self.id, self.arn, self.key = made.bucket, made.id, made.arn, key
         aws.s3.BucketPublicAccessBlock(
             f"{name}-private",
-            bucket=made.bucket,
+            bucket=made.id,
             block_public_acls=True,
             block_public_policy=True,
             ignore_public_acls=True,
@@ -60,24 +62,24 @@ class Bucket(pulumi.ComponentResource):
         )
         aws.s3.BucketOwnershipControls(
             f"{name}-ownership",
-            bucket=made.bucket,
+            bucket=made.id,
             rule={"object_ownership": "BucketOwnerEnforced"},
             region=region,
             opts=child,
         )
         self.versioning = aws.s3.BucketVersioning(
             f"{name}-versioning",
-            bucket=made.bucket,
+            bucket=made.id,
             versioning_configuration={"status": "Enabled"},
             region=region,
             opts=child,
         )
         aws.s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption", bucket=made.bucket, rules=[_encryption(key)], region=region, opts=child
+            f"{name}-encryption", bucket=made.id, rules=[_encryption(key)], region=region, opts=child
         )
         aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
-            bucket=made.bucket,
+            bucket=made.id,
             rules=rules,
             region=region,
             # S3 refuses rules about old versions before the bucket keeps them.
@@ -85,7 +87,7 @@ class Bucket(pulumi.ComponentResource):
         )
         aws.s3.BucketPolicy(
             f"{name}-policy",
-            bucket=made.bucket,
+            bucket=made.id,
             policy=document(_tls_only(made.arn), *(statements or [])),
             region=region,
             opts=child,
@@ -93,8 +95,8 @@ class Bucket(pulumi.ComponentResource):
         if logs is not None:
             aws.s3.BucketLogging(
                 f"{name}-access-log",
-                bucket=made.bucket,
-                target_bucket=logs.bucket,
+                bucket=made.id,
+                target_bucket=logs.id,
                 target_prefix=f"s3/{name}/",
                 region=region,
                 opts=child,
@@ -157,8 +159,8 @@ class Storage(pulumi.ComponentResource):
             replication = Replication(
                 "replication", account_id=account_id, region=replica_region, source_key=key, opts=child
             )
-            for purpose, source in sources.items():
-                copy = Bucket(
+            copies = {
+                purpose: Bucket(
                     f"{purpose}-replica",
                     bucket=pulumi.Output.concat(cloud_name(purpose), "-", account_id, f"-{replica_region}"),
                     key=replication.key,
@@ -168,12 +170,15 @@ class Storage(pulumi.ComponentResource):
                     region=replica_region,
                     opts=child,
                 )
-                replication.copy(
-                    purpose,
-                    Target(source=source.bucket, source_arn=source.arn, copy_arn=copy.arn),
-                    needs=[source.versioning, copy.versioning],
-                )
-            replication.grant()
+                for purpose in sources
+            }
+            replication.copy(
+                {
+                    purpose: Target(source=source.id, source_arn=source.arn, copy_arn=copies[purpose].arn)
+                    for purpose, source in sources.items()
+                },
+                needs=[one.versioning for one in (*sources.values(), *copies.values())],
+            )
         self.register_outputs({})
 
 

@@ -39,12 +39,13 @@ def _filled(types: Mapping[str, Any], given: Mapping[str, Any], path: str, depth
 
 
 def _placeholder(kind: Any, given: Any, path: str, depth: int) -> Any:
-    """A value of ``kind`` with what was given kept, or ``None`` where no text can stand for it."""
+    """A value of ``kind`` with what was given kept, or ``None`` where no text can stand for it (a yes or no)."""
     if is_output_type(kind) and isinstance(given, Mapping | None) and depth:
         return _filled(output_type_types(kind), given or {}, path, depth - 1)
     if given is not None:
         return given
-    if kind is str:
+    # Numbers too: nothing checks an output's type, and `str` of an absent number would read "None".
+    if kind in (str, int, float):
         return f"<{path}>"
     if get_origin(kind) is Sequence and depth:
         one = _placeholder(get_args(kind)[0], None, f"{path}[0]", depth - 1)

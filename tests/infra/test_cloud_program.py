@@ -100,7 +100,7 @@ def test_nothing_is_named_without_its_stack_where_two_stacks_share_an_account(st
 @every_stack
 def test_every_bucket_is_private_versioned_encrypted_and_closed_to_plain_http(stack: str) -> None:
     recording = recorded(stack)
-    buckets = {one.inputs["bucket"] for one in recording.of_type("aws:s3/bucket:Bucket")}
+    buckets = {f"<{one.name}.id>" for one in recording.of_type("aws:s3/bucket:Bucket")}
     assert len(buckets) == 4
     for kind in (
         "bucketPublicAccessBlock:BucketPublicAccessBlock",
@@ -211,15 +211,18 @@ def test_nobody_undoes_what_scaled_the_node_group(stack: str) -> None:
 
 
 @every_stack
-def test_databases_have_no_way_out_and_let_only_the_vpc_in(stack: str) -> None:
+def test_databases_have_no_way_out_and_let_only_the_cluster_in(stack: str) -> None:
     recording = recorded(stack)
     table = recording.named("network-database-routes")
     routes = [one for one in recording.of_package("aws") if one.kind == "Route"]
     assert all(route.inputs["routeTableId"] != f"<{table.name}.id>" for route in routes)
-    cidr = recording.named("network-vpc").inputs["cidrBlock"]
+    group = recording.named("databases-group")
+    assert not {"ingress", "egress"} & set(group.inputs)
     rules = recording.of_type("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
-    assert rules
-    assert {rule.inputs["cidrIpv4"] for rule in rules} == {cidr}
+    admitted = [rule.inputs for rule in rules if rule.inputs["securityGroupId"] == f"<{group.name}.id>"]
+    assert {rule["fromPort"] for rule in admitted} == ({5432} if stack == "dev" else {5432, 3306})
+    cluster = "<cluster-control-plane.vpcConfig.clusterSecurityGroupId>"
+    assert {rule["referencedSecurityGroupId"] for rule in admitted} == {cluster}
 
 
 @pytest.mark.parametrize(("stack", "gateways"), [("dev", 0), ("staging", 1), ("prod", 3)])
