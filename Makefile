@@ -1,12 +1,15 @@
 # Every target is one line that calls `python -m`; CI and people call the same ones. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help env doctor up down status train predict test lint bench-up
+.PHONY: help env doctor up down status train predict test lint bench-up \
+	render policies scan preflight teardown sweep pause resume
 
 PYTHON ?= python3
 RUN := .venv/bin/python
 DATA ?= synthetic
 ROWS ?= 200000
 SEED ?= 42
+STACK ?= dev
+OUT ?= render/$(STACK)
 RUN_OPTIONS := --data "$(DATA)" --rows $(ROWS) --seed $(SEED)
 
 help: ## List the targets
@@ -31,3 +34,19 @@ test: lint ## Run all tests, among them a whole stack in a scratch clone
 	@$(RUN) -m pytest
 bench-up: env ## Print the local stack's figures on this machine: times, memory, overhead
 	@$(RUN) -m infra.local.bench
+render: env ## Write what a cloud stack is made of, for review, without an account (STACK= OUT=)
+	@$(RUN) -m infra.render --stack "$(STACK)" --out "$(OUT)"
+policies: env ## Hold the policies against every cloud stack
+	@$(RUN) -m infra.policies
+scan: env ## Validate and scan the rendered Kubernetes objects of every cloud stack
+	@$(RUN) -m infra.scanning
+preflight: env ## Say what would fail before a cloud stack is brought up (STACK= JSON=1)
+	@$(RUN) -m infra.operations.preflight --stack "$(STACK)" $(if $(JSON),--json)
+teardown: env ## Drain and destroy a cloud stack, and look for what is left (STACK=)
+	@$(RUN) -m infra.operations.teardown --stack "$(STACK)"
+sweep: env ## List what a cloud stack left behind, with its monthly cost (STACK=)
+	@$(RUN) -m infra.operations.sweep --stack "$(STACK)"
+pause: env ## Take everything down that costs by the hour; data stays (STACK=)
+	@$(RUN) -m infra.operations.pause --stack "$(STACK)"
+resume: env ## Bring a paused cloud stack back with its data (STACK=)
+	@$(RUN) -m infra.operations.resume --stack "$(STACK)"

@@ -39,7 +39,12 @@ def _cloud(chosen: CloudSettings) -> dict[str, pulumi.Input[str]]:
     from infra.versions import versions
 
     platform = CloudPlatform("cloud", settings=chosen, versions=versions())
-    return {"cluster": platform.foundation.cluster_name} if platform.foundation else {}
+    if platform.foundation is None:
+        return {}
+    from infra.apps.cluster import ClusterLayer
+
+    layer = ClusterLayer("apps", foundation=platform.foundation, settings=chosen, needs=platform.ready)
+    return outputs.exported(layer.values)
 
 
 main()

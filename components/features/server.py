@@ -1,7 +1,7 @@
 """The feature server, its metrics and Feast's browser in one process: ``python -m components.features.server``.
 
 Feast starts each of them as a process of its own, and each imports all of Feast: 250 MB and some seconds of CPU time.
-Everything listens on 127.0.0.1 only; Feast's own metrics server listens on every address.
+Everything listens on 127.0.0.1 unless told otherwise; Feast's own metrics server listens on every address.
 """
 
 import components.features.unchecked  # noqa: F401
@@ -43,16 +43,16 @@ class _Server(uvicorn.Server):
         yield
 
 
-def start_metrics(store: FeatureStore, port: int) -> None:
+def start_metrics(store: FeatureStore, host: str, port: int) -> None:
     """Serve Prometheus metrics of this process and of Feast on a thread."""
     feast_metrics._config = feast_metrics._MetricsFlags(  # pyright: ignore[reportPrivateUsage]
         enabled=True, request=True, online_features=True, freshness=True
     )
-    prometheus_client.start_http_server(port, HOST)
+    prometheus_client.start_http_server(port, host)
     threading.Thread(target=feast_metrics.monitor_freshness, args=(store, _FRESHNESS_SECONDS), daemon=True).start()
 
 
-async def serve(store: FeatureStore, port: int, ui_port: int) -> None:
+async def serve(store: FeatureStore, host: str, port: int, ui_port: int) -> None:
     """Serve features and the browser until the process is told to stop."""
     settings = store.config.auth_config
     assert settings is not None
@@ -63,7 +63,7 @@ async def serve(store: FeatureStore, port: int, ui_port: int) -> None:
         port: feature_server.get_app(store, REGISTRY_REFRESH_SECONDS),
         ui_port: ui_server.get_app(store, store.project),
     }
-    servers = [_Server(uvicorn.Config(app, host=HOST, port=at, access_log=False)) for at, app in apps.items()]
+    servers = [_Server(uvicorn.Config(app, host=host, port=at, access_log=False)) for at, app in apps.items()]
 
     def stop() -> None:
         for server in servers:
@@ -78,13 +78,14 @@ def main(
     port: Annotated[int, typer.Option(help="Port of the feature server.")],
     metrics_port: Annotated[int, typer.Option(help="Port of the Prometheus metrics.")],
     ui_port: Annotated[int, typer.Option(help="Port of Feast's browser.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = HOST,
 ) -> None:
     """Serve features, metrics and the browser for the platform of the environment."""
     store = feature_store(Platform())  # pyright: ignore[reportCallIssue]
     # Feast opens its registry at first use and not safely from two threads, so it is opened before any is started.
     store.refresh_registry()
-    start_metrics(store, metrics_port)
-    asyncio.run(serve(store, port, ui_port))
+    start_metrics(store, host, metrics_port)
+    asyncio.run(serve(store, host, port, ui_port))
 
 
 if __name__ == "__main__":

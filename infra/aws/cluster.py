@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
+from infra.apps.openings import SERVICES
 from infra.aws.policy import trusted_pod, trusted_service
 from infra.aws.roles import Role
 from infra.settings.cloud import CloudSettings
@@ -79,6 +80,8 @@ class Cluster(pulumi.ComponentResource):
             upgrade_policy={"support_type": "STANDARD"},
             access_config={"authentication_mode": "API", "bootstrap_cluster_creator_admin_permissions": False},
             bootstrap_self_managed_addons=False,
+            # What EKS would choose too; network policies name it.
+            kubernetes_network_config={"service_ipv4_cidr": SERVICES},
             enabled_cluster_log_types=list(_LOGS),
             encryption_config={"provider": {"key_arn": key}, "resources": ["secrets"]},
             vpc_config={

@@ -22,7 +22,7 @@ _PARAMETERS: Mapping[str, Mapping[str, str]] = {
     "mysql": {"authentication_policy": "*:mysql_native_password"},
 }
 # GiB of the volume under the MySQL inside the cluster.
-_VOLUME_SIZE = 10
+_VOLUME_SIZE = 20
 
 
 class Databases(pulumi.ComponentResource):

@@ -1,0 +1,117 @@
+"""Thin components that create what ``workload`` describes: a server, and a task."""
+
+import hashlib
+import json
+
+import pulumi
+from pulumi_kubernetes import apps, autoscaling, batch, core, policy
+
+from infra.apps import objects
+from infra.apps import workload as described
+from infra.apps.workload import Workload
+
+
+class Server(pulumi.ComponentResource):
+    """Service account, Deployment and Service of a workload; with several copies also a disruption budget, and where
+    ``most`` is given an autoscaler between ``replicas`` and ``most`` copies.
+
+    Attributes:
+        deployment: What must run before others can use the server.
+    """
+
+    deployment: apps.v1.Deployment
+
+    def __init__(
+        self,
+        name: str,
+        workload: Workload,
+        *,
+        replicas: int,
+        most: int | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("keelson:apps:Server", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        workload = described.excused(workload, replicas)
+        service_account(f"{name}-account", workload, child)
+        core.v1.Service(
+            f"{name}-service", metadata=described.metadata(workload), spec=objects.service(workload), opts=child
+        )
+        self.deployment = apps.v1.Deployment(
+            f"{name}-deployment",
+            metadata=described.metadata(workload),
+            spec=objects.deployment(workload, replicas if most is None else None),
+            opts=child,
+        )
+        if replicas > 1:
+            policy.v1.PodDisruptionBudget(
+                f"{name}-disruption-budget",
+                metadata=described.metadata(workload),
+                spec=objects.disruption_budget(workload),
+                opts=child,
+            )
+        if most is not None:
+            autoscaling.v2.HorizontalPodAutoscaler(
+                f"{name}-autoscaler",
+                metadata=described.metadata(workload),
+                spec=objects.autoscaler(workload, replicas, most),
+                opts=child,
+            )
+        self.register_outputs({})
+
+
+class Task(pulumi.ComponentResource):
+    """A Job with its own service account, which is run anew whenever what it runs changes: its name has a digest.
+
+    Attributes:
+        job: Done when the task has succeeded.
+    """
+
+    job: batch.v1.Job
+
+    def __init__(
+        self,
+        name: str,
+        workload: Workload,
+        *,
+        minutes: int,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("keelson:apps:Task", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        workload = described.excused(workload, replicas=0)
+        account = service_account(f"{name}-account", workload, child)
+        self.job = batch.v1.Job(
+            f"{name}-job",
+            metadata=described.metadata(workload, named_by_content(workload)),
+            spec=objects.job(workload, minutes=minutes),
+            # The pods need the account, whose name they only spell out.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[account], delete_before_replace=True),
+        )
+        self.register_outputs({})
+
+
+def service_account(name: str, workload: Workload, opts: pulumi.ResourceOptions) -> core.v1.ServiceAccount:
+    """The account that a workload runs as; it has no rights in Kubernetes, and no token."""
+    return core.v1.ServiceAccount(
+        name,
+        metadata=described.metadata(workload, workload.service_account),
+        automount_service_account_token=False,
+        opts=opts,
+    )
+
+
+def named_by_content(workload: Workload) -> pulumi.Output[str]:
+    """``name-<8 hexadecimal digits>``, which change with the image, the command and what is read at start."""
+    content = [workload.image, list(workload.command), list(workload.arguments), workload.digest]
+    return pulumi.Output.json_dumps(content).apply(lambda text: f"{workload.name}-{digest(text)}")
+
+
+def digest(text: str) -> str:
+    """The first 8 hexadecimal digits of the text's SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def digest_of(values: pulumi.Input[dict[str, pulumi.Input[str]]]) -> pulumi.Output[str]:
+    """The digest of a ConfigMap's data."""
+    return pulumi.Output.from_input(values).apply(lambda known: digest(json.dumps(known, sort_keys=True)))

@@ -1,0 +1,198 @@
+"""Makes each application's database and user, and puts its password where only the application reads it.
+
+Runs in the cluster, as the Job `database-bootstrap`: `python -m bootstrap.databases PLAN`. This folder needs nothing of
+the project. A second run changes nothing: a password that works is kept, one that does not is set anew, so a run that
+was ended half way, or a database restored from an older snapshot, is repaired by the next one.
+"""
+
+import secrets
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psycopg
+import pymysql
+import tenacity
+from botocore.exceptions import BotoCoreError
+from pydantic import BaseModel, ConfigDict
+
+from . import authority, mysql, postgres
+from .vault import BootstrapError, Values, Vault, completed, new_password
+
+POSTGRES_APPLICATIONS: Mapping[str, str] = {"mlflow-database": "mlflow", "feast-database": "feast"}
+MYSQL_SECRET = "kubeflow-database"  # noqa: S105 (a name)
+_CONNECT_SECONDS = 5
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Postgres(_Frozen):
+    """The server, the secret of its master user, and how strictly the server must prove who it is (libpq's words)."""
+
+    host: str
+    port: int
+    master_secret: str
+    sslmode: str
+
+
+class Mysql(_Frozen):
+    """The server; its master user is in a secret, or, inside the cluster, in a folder with ``username`` and
+    ``password`` as files. TLS goes with the secret."""
+
+    host: str
+    port: int
+    master_secret: str | None = None
+    master_folder: Path | None = None
+
+
+class Plan(_Frozen):
+    """What to do.
+
+    Attributes:
+        authority: Address of the certificate authority of the servers, in PEM.
+        secrets: Names in Secrets Manager by short name.
+    """
+
+    region: str
+    authority: str
+    postgres: Postgres
+    mysql: Mysql
+    secrets: Mapping[str, str]
+
+
+class Bootstrap:
+    """One run of a plan."""
+
+    def __init__(self, plan: Plan, client: Any, say: Callable[[str], None] = print) -> None:
+        self._plan, self._vault, self._say = plan, Vault(client), say
+
+    def run(self) -> None:
+        """Do all of the plan, telling of each step.
+
+        Raises:
+            BootstrapError: A secret is missing or refused, a server refuses something, or the certificate authority
+                cannot be had.
+        """
+        first = next(iter(POSTGRES_APPLICATIONS))
+        trusted = authority.fetch(self._plan.authority, self._vault.read(self._secret(first)).get("ca"))
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+            file.write(trusted)
+            file.flush()
+            self.make_postgres(trusted, file.name)
+            self.make_mysql(file.name)
+        self.make_passwords()
+
+    def make_postgres(self, trusted: str, file: str) -> None:
+        """Databases of Postgres; ``trusted`` is the text of the certificate authority in ``file``."""
+        connect = self._postgres_connections(file)
+        for short, name in POSTGRES_APPLICATIONS.items():
+            password = self._postgres_password(short, name, trusted)
+            try:
+                was_set = postgres.make(connect, name, password)
+            except psycopg.Error as error:
+                raise BootstrapError(f"Postgres at {self._plan.postgres.host}: {error}") from error
+            self._say(f"Postgres database {name} is ready, its password was {'set' if was_set else 'kept'}")
+
+    def make_mysql(self, file: str) -> None:
+        """Databases of MySQL; the certificate authority is in ``file``."""
+        server = self._plan.mysql
+        place = {"username": mysql.USER, "host": server.host, "port": str(server.port)}
+        values = self._complete(MYSQL_SECRET, place, {"password": new_password})
+        try:
+            mysql.make(self._mysql_connections(file), mysql.USER, mysql.DATABASES, values["password"])
+        except pymysql.MySQLError as error:
+            raise BootstrapError(f"MySQL at {server.host}: {error}") from error
+        self._say(f"MySQL databases {', '.join(mysql.DATABASES)} are ready")
+
+    def make_passwords(self) -> None:
+        """Secrets that no database knows of."""
+        self._complete("grafana", {"admin-user": "keelson"}, {"admin-password": new_password})
+        # oauth2-proxy takes 16, 24 or 32 characters.
+        self._complete("sign-in", {}, {"cookie-secret": lambda: secrets.token_hex(16)})
+
+    def _secret(self, short: str) -> str:
+        try:
+            return self._plan.secrets[short]
+        except KeyError:
+            raise BootstrapError(f"the plan names no secret for {short}; it has {sorted(self._plan.secrets)}") from None
+
+    def _complete(self, short: str, fixed: Values, generated: Mapping[str, Callable[[], str]]) -> Values:
+        """The secret's values, with what was missing made and stored."""
+        name = self._secret(short)
+        values = completed(self._vault.read(name), fixed, generated)
+        self._vault.write(name, values)
+        self._say(f"secret {name} is complete")
+        return values
+
+    def _postgres_password(self, short: str, name: str, trusted: str) -> str:
+        """The password, stored before it is set: a run that is ended in between is repaired by the next one."""
+        server = self._plan.postgres
+        place = {"username": name, "database": name, "host": server.host, "port": str(server.port), "ca": trusted}
+        values = self._complete(short, place, {"password": new_password})
+        return self._complete(short, {"uri": postgres.uri(values)}, {})["password"]
+
+    def _postgres_connections(self, authority_file: str) -> Callable[..., "psycopg.Connection[Any]"]:
+        server, master = self._plan.postgres, self._vault.read(self._plan.postgres.master_secret)
+
+        def connect(**given: str) -> "psycopg.Connection[Any]":
+            account = {"user": master["username"], "password": master["password"], "dbname": "postgres", **given}
+            return psycopg.connect(
+                host=server.host,
+                port=server.port,
+                autocommit=True,
+                connect_timeout=_CONNECT_SECONDS,
+                sslmode=server.sslmode,
+                sslrootcert=authority_file,
+                **account,  # pyright: ignore[reportArgumentType]
+            )
+
+        return connect
+
+    def _mysql_connections(self, authority_file: str) -> Callable[..., Any]:
+        server, account = self._plan.mysql, self._mysql_master()
+        # Inside the cluster the server has no certificate that anybody could check; network policies keep others away.
+        encrypted = {"ssl_ca": authority_file, "ssl_verify_identity": True} if server.master_secret else {}
+        # A server inside the cluster may still be starting.
+        retried = tenacity.retry(
+            retry=tenacity.retry_if_exception_type(pymysql.err.OperationalError),
+            wait=tenacity.wait_fixed(5),
+            stop=tenacity.stop_after_delay(180),
+            reraise=True,
+        )
+        return retried(
+            lambda: pymysql.connect(
+                host=server.host,
+                port=server.port,
+                user=account["username"],
+                password=account["password"],
+                connect_timeout=_CONNECT_SECONDS,
+                autocommit=True,
+                **encrypted,
+            )
+        )
+
+    def _mysql_master(self) -> Values:
+        server = self._plan.mysql
+        if server.master_secret is not None:
+            return self._vault.read(server.master_secret)
+        if server.master_folder is None:
+            raise BootstrapError("the plan has neither `master_secret` nor `master_folder` for MySQL; give one of them")
+        return {key: (server.master_folder / key).read_text().strip() for key in ("username", "password")}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the plan in the file that is the one argument."""
+    plan = Plan.model_validate_json(Path(arguments[0]).read_text())
+    try:
+        Bootstrap(plan, boto3.client("secretsmanager", region_name=plan.region)).run()
+    except (BootstrapError, BotoCoreError) as error:
+        sys.exit(f"the bootstrap of databases ended: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

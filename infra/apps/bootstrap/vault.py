@@ -1,0 +1,64 @@
+"""Secrets Manager secrets as dictionaries, and what is generated into them."""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+Values = dict[str, str]
+
+
+class BootstrapError(RuntimeError):
+    """The bootstrap cannot go on; the message says what is missing and what to do."""
+
+
+class Vault:
+    """Secrets Manager secrets as dictionaries; ``client`` is boto3's."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def read(self, name: str) -> Values:
+        """The secret's values; none where nothing was put into it yet.
+
+        Raises:
+            BootstrapError: There is no such secret, or it may not be read.
+        """
+        try:
+            return json.loads(self._client.get_secret_value(SecretId=name)["SecretString"])
+        except ClientError as error:
+            if _is_empty(error):
+                return {}
+            raise BootstrapError(f"secret {name} cannot be read: {error}") from error
+
+    def write(self, name: str, values: Values) -> None:
+        """Put the values there, if they differ from what is there.
+
+        Raises:
+            BootstrapError: It may not be written.
+        """
+        if self.read(name) == values:
+            return
+        try:
+            self._client.put_secret_value(SecretId=name, SecretString=json.dumps(values, sort_keys=True))
+        except ClientError as error:
+            raise BootstrapError(f"secret {name} cannot be written: {error}") from error
+
+
+def _is_empty(error: ClientError) -> bool:
+    """Whether the secret is there and has no value; Secrets Manager gives one error for both kinds of absence."""
+    details = error.response.get("Error", {})
+    return details.get("Code") == "ResourceNotFoundException" and "staging label" in details.get("Message", "")
+
+
+def new_password() -> str:
+    """256 random bits in letters, digits, ``-`` and ``_``, which need no quoting in URLs and shells."""
+    return secrets.token_urlsafe(32)
+
+
+def completed(stored: Values, fixed: Values, generated: Mapping[str, Callable[[], str]]) -> Values:
+    """The stored values with ``fixed`` ones brought up to date and missing ``generated`` ones made."""
+    made = {key: make() for key, make in generated.items() if not stored.get(key)}
+    return {**stored, **fixed, **made}

@@ -1,0 +1,48 @@
+"""The cluster layer: everything that runs on Kubernetes, in the order in which its parts need each other."""
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+
+from infra.apps.boundaries import Boundaries
+from infra.apps.foundation import Foundation
+from infra.apps.observability import Observability
+from infra.apps.operators import Operators
+from infra.apps.workloads import Workloads
+from infra.settings.cloud import CloudSettings
+
+
+class ClusterLayer(pulumi.ComponentResource):
+    """Boundaries, operators, monitoring, and the project's own workloads.
+
+    Attributes:
+        values: The platform contract's settings, by output name.
+    """
+
+    values: Mapping[str, pulumi.Input[str]]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        foundation: Foundation,
+        settings: CloudSettings,
+        needs: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """``needs``: nodes, and the add-ons that pods cannot start without."""
+        super().__init__("keelson:apps:ClusterLayer", name, None, opts)
+        inside = pulumi.ResourceOptions(parent=self, providers=[foundation.provider])
+        # Objects without pods: they need no node, only somebody who is let in.
+        boundaries = Boundaries("boundaries", foundation, settings, opts=inside)
+        # No pod starts in a namespace before its walls stand.
+        ready = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[*needs, boundaries]))
+        operators = Operators("operators", foundation, settings, opts=ready)
+        workloads = Workloads("workloads", foundation, settings, needs=[operators], opts=inside)
+        # Grafana's password is among what the bootstrap of the databases makes.
+        after = pulumi.ResourceOptions.merge(
+            inside, pulumi.ResourceOptions(depends_on=[operators, workloads.databases])
+        )
+        Observability("observability", foundation, settings, opts=after)
+        self.values = workloads.values
+        self.register_outputs({})

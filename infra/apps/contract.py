@@ -1,0 +1,79 @@
+"""The platform contract on a cluster: ConfigMap and Secret ``platform`` in each namespace that has clients."""
+
+from collections.abc import Mapping
+
+import pulumi
+
+from infra import outputs
+from infra.apps.foundation import Foundation
+from infra.settings.cloud import CloudSettings
+
+CONFIGURATION = SECRETS = "platform"
+# The Secret with the certificate authority of Postgres, and the folder where its clients mount it.
+AUTHORITY = "postgres-authority"
+AUTHORITY_FOLDER = "/etc/keelson/postgres"
+CLIENTS = ("kubeflow", "feast", "monitoring")
+FEAST_SECRET = "feast-database"  # noqa: S105 (a name)
+
+_AUTHORITY_FILE = "ca.pem"
+# Contract output → key of the secret that the database bootstrap fills. Values never pass through the program.
+SECRET_OUTPUTS: Mapping[str, str] = {"feast_registry": "uri", "feast_online_password": "password"}
+
+# A URL has no room for it, so every connection learns from these that the server must prove who it is.
+LIBPQ: Mapping[str, str] = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": f"{AUTHORITY_FOLDER}/{_AUTHORITY_FILE}"}
+
+
+def address(service: str, namespace: str, port: int) -> str:
+    """A service's address inside the cluster."""
+    return f"http://{service}.{namespace}.svc.cluster.local:{port}"
+
+
+def plain_values(foundation: Foundation, settings: CloudSettings) -> dict[str, pulumi.Input[str]]:
+    """The contract's settings that are no secrets, by output name."""
+    return {
+        "stack": settings.stack,
+        "mlflow_tracking_uri": address("mlflow", "mlflow", 5000),
+        "region": foundation.region,
+        "data_bucket": foundation.buckets.data,
+        "artifacts_bucket": foundation.buckets.artifacts,
+        "pipeline_root": pulumi.Output.concat("s3://", foundation.buckets.artifacts, "/pipelines"),
+        "kfp_endpoint": address("ml-pipeline", "kubeflow", 8888),
+        "feast_online_host": foundation.postgres.host,
+        "feast_online_port": str(foundation.postgres.port),
+        "feast_online_database": "feast",
+        "feast_online_user": "feast",
+        "feast_online_sslmode": "verify-full",
+        "feast_server_url": address("feast", "feast", 6566),
+        "feast_ui_url": address("feast", "feast", 8888),
+        "serving_url": address("serving", "serving", 3000),
+        "prometheus_url": address("prometheus-operated", "monitoring", 9090),
+        "evidently_url": address("evidently", "monitoring", 8000),
+        "grafana_url": address("grafana", "monitoring", 80),
+    }
+
+
+def values(foundation: Foundation, settings: CloudSettings) -> dict[str, pulumi.Input[str]]:
+    """All of the contract by output name. In place of a secret stands where it is kept:
+    ``secretsmanager:<secret>:<key>``."""
+    kept = {
+        output: pulumi.Output.concat("secretsmanager:", foundation.secrets[FEAST_SECRET], f":{key}")
+        for output, key in SECRET_OUTPUTS.items()
+    }
+    return {**plain_values(foundation, settings), **kept}
+
+
+def configuration(foundation: Foundation, settings: CloudSettings) -> dict[str, pulumi.Input[str]]:
+    """Data of the ConfigMap: the contract's variables that are no secrets, and those of libpq."""
+    named = outputs.environment(values(foundation, settings))
+    hidden = {output.env for output in outputs.OUTPUTS if output.name in SECRET_OUTPUTS}
+    return {**{name: value for name, value in named.items() if name not in hidden}, **LIBPQ}
+
+
+def secret_keys() -> dict[str, str]:
+    """Keys of the Kubernetes Secret, and the keys of the secret ``feast-database`` that they are copied from."""
+    return {output.env: SECRET_OUTPUTS[output.name] for output in outputs.OUTPUTS if output.name in SECRET_OUTPUTS}
+
+
+def authority_keys() -> dict[str, str]:
+    """The same for the Secret with the certificate authority."""
+    return {_AUTHORITY_FILE: "ca"}

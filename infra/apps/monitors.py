@@ -1,0 +1,56 @@
+"""What Prometheus scrapes besides the cluster itself: one table, each row one PodMonitor."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Monitor:
+    """Pods with metrics.
+
+    Attributes:
+        port: Number of the port; names are the charts' own and change.
+        https: Whether the metrics are served over TLS with a certificate that nobody knows.
+    """
+
+    name: str
+    namespace: str
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    port: int
+    path: str = "/metrics"
+    https: bool = False
+
+
+def _application(name: str) -> dict[str, str]:
+    return {"app.kubernetes.io/name": name}
+
+
+MONITORS: tuple[Monitor, ...] = (
+    Monitor(name="mlflow", namespace="mlflow", labels=_application("mlflow"), port=5000),
+    Monitor(name="feast", namespace="feast", labels=_application("feast"), port=8000),
+    Monitor(name="serving", namespace="serving", labels=_application("serving"), port=3000),
+    Monitor(name="kubeflow-pipelines", namespace="kubeflow", labels={"app": "ml-pipeline"}, port=8888),
+    # Argo's controller serves metrics over HTTPS with a certificate of its own making since 3.6.
+    Monitor(
+        name="workflow-controller", namespace="kubeflow", labels={"app": "workflow-controller"}, port=9090, https=True
+    ),
+    Monitor(name="karpenter", namespace="kube-system", labels=_application("karpenter"), port=8080),
+    Monitor(name="external-secrets", namespace="external-secrets", labels=_application("external-secrets"), port=8080),
+    Monitor(name="cert-manager", namespace="cert-manager", labels=_application("cert-manager"), port=9402),
+    Monitor(name="argo-rollouts", namespace="argo-rollouts", labels=_application("argo-rollouts"), port=8090),
+    Monitor(name="kuberay", namespace="kuberay", labels=_application("kuberay-operator"), port=8080),
+    Monitor(name="dcgm-exporter", namespace="nvidia", labels=_application("dcgm-exporter"), port=9400),
+)
+
+
+def pod_monitor(monitor: Monitor) -> dict[str, Any]:
+    """Specification of the PodMonitor."""
+    endpoint: dict[str, Any] = {"portNumber": monitor.port, "path": monitor.path}
+    if monitor.https:
+        endpoint |= {"scheme": "https", "tlsConfig": {"insecureSkipVerify": True}}
+    return {
+        "namespaceSelector": {"matchNames": [monitor.namespace]},
+        "selector": {"matchLabels": dict(monitor.labels)},
+        "podMetricsEndpoints": [endpoint],
+    }

@@ -1,0 +1,100 @@
+"""Network policies: everything is refused in every namespace, except for the openings of ``openings.OPENINGS``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes import meta, networking
+
+from infra.apps.namespaces import NAMESPACES
+from infra.apps.openings import VPC, Addresses, Opening, Pods
+
+_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+# Their pods come from charts, which a linter of this program's own objects does not see.
+_IGNORED = {"kube-score/ignore": "networkpolicy-targets-pod"}
+
+Policy = networking.v1.NetworkPolicySpecArgs
+
+
+def policies(openings: Sequence[Opening], vpc_cidr: str) -> dict[tuple[str, str], Policy]:
+    """All network policies, ``{(namespace, name): specification}``.
+
+    Each group of pods has one policy with all that it may receive and open; each namespace has ``default-deny``.
+    """
+    made: dict[tuple[str, str], Policy] = {(name, "default-deny"): _policy({}, [], []) for name in NAMESPACES}
+    for pods in _managed(openings):
+        incoming = [_incoming(one, vpc_cidr) for one in openings if one.target == pods]
+        outgoing = [_outgoing(one, vpc_cidr) for one in openings if one.source == pods]
+        made[pods.namespace, _name(pods)] = _policy(dict(pods.labels), incoming, outgoing)
+    return made
+
+
+def _managed(openings: Sequence[Opening]) -> list[Pods]:
+    """The groups of pods in the openings that are in a namespace of the program."""
+    ends = [end for opening in openings for end in (opening.source, opening.target)]
+    found = {(end.namespace, end.name): end for end in ends if isinstance(end, Pods) and end.namespace in NAMESPACES}
+    return list(found.values())
+
+
+def _name(pods: Pods) -> str:
+    return f"allow-{pods.name.replace(' ', '-')}"
+
+
+def _policy(labels: dict[str, str], incoming: list[Any], outgoing: list[Any]) -> Policy:
+    return Policy(
+        pod_selector=meta.v1.LabelSelectorArgs(match_labels=labels),
+        policy_types=["Ingress", "Egress"],
+        ingress=incoming,
+        egress=outgoing,
+    )
+
+
+def _incoming(opening: Opening, vpc_cidr: str) -> networking.v1.NetworkPolicyIngressRuleArgs:
+    return networking.v1.NetworkPolicyIngressRuleArgs(from_=_peers(opening.source, vpc_cidr), ports=_ports(opening))
+
+
+def _outgoing(opening: Opening, vpc_cidr: str) -> networking.v1.NetworkPolicyEgressRuleArgs:
+    return networking.v1.NetworkPolicyEgressRuleArgs(to=_peers(opening.target, vpc_cidr), ports=_ports(opening))
+
+
+def _peers(end: Pods | Addresses, vpc_cidr: str) -> list[networking.v1.NetworkPolicyPeerArgs]:
+    if isinstance(end, Pods):
+        namespace = meta.v1.LabelSelectorArgs(match_labels={_NAMESPACE_LABEL: end.namespace})
+        pods = meta.v1.LabelSelectorArgs(match_labels=dict(end.labels))
+        return [networking.v1.NetworkPolicyPeerArgs(namespace_selector=namespace, pod_selector=pods)]
+    without = [_resolved(block, vpc_cidr) for block in end.without]
+    return [
+        networking.v1.NetworkPolicyPeerArgs(
+            ip_block=networking.v1.IPBlockArgs(cidr=_resolved(block, vpc_cidr), except_=without)
+        )
+        for block in end.blocks
+    ]
+
+
+def _resolved(block: str, vpc_cidr: str) -> str:
+    return vpc_cidr if block == VPC else block
+
+
+def _ports(opening: Opening) -> list[networking.v1.NetworkPolicyPortArgs]:
+    return [
+        networking.v1.NetworkPolicyPortArgs(port=port, protocol=protocol)
+        for port in opening.ports
+        for protocol in opening.protocols
+    ]
+
+
+class NetworkPolicies(pulumi.ComponentResource):
+    """The policies of a stack. They act where the VPC CNI's network policy agent is on."""
+
+    def __init__(
+        self, name: str, openings: Sequence[Opening], vpc_cidr: str, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("keelson:apps:NetworkPolicies", name, None, opts)
+        for (namespace, title), policy in policies(openings, vpc_cidr).items():
+            networking.v1.NetworkPolicy(
+                f"{name}-{namespace}-{title}",
+                metadata=meta.v1.ObjectMetaArgs(name=title, namespace=namespace, annotations=_IGNORED),
+                spec=policy,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.register_outputs({})

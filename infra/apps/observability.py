@@ -1,0 +1,209 @@
+"""Prometheus, Alertmanager and Grafana, with our monitors, alerts and dashboards."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes import apiextensions, core, meta
+
+from infra.apps.alerts import GROUPS
+from infra.apps.charts import (
+    CONTAINER_SECURITY,
+    POD_SECURITY,
+    chart,
+    registry_repository_and_tag,
+    resources,
+)
+from infra.apps.dashboards import DASHBOARDS, grafana
+from infra.apps.foundation import Foundation
+from infra.apps.monitors import MONITORS, pod_monitor
+from infra.apps.priority import SERVICE
+from infra.apps.secrets import external_secret
+from infra.apps.storage_classes import NAME as STORAGE_CLASS
+from infra.settings.cloud import CloudSettings
+
+NAMESPACE = "monitoring"
+_CHART = "kube-prometheus-stack"
+_API = "monitoring.coreos.com"
+# What Prometheus keeps: two weeks of one scrape a minute fit into 20 GiB with room to spare.
+_DAYS, _DISK = 15, "20Gi"
+_INTERVAL = "60s"
+
+
+def values(settings: CloudSettings) -> dict[str, Any]:
+    """Values of the chart, which brings the operator, Prometheus, Alertmanager, Grafana and two exporters."""
+    return {
+        # The control plane is EKS's own: nothing of it can be scraped.
+        **{part: {"enabled": False} for part in ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy")},
+        "prometheusOperator": _operator(settings),
+        "prometheus": {"prometheusSpec": _prometheus(settings)},
+        "alertmanager": {"alertmanagerSpec": _alertmanager(settings)},
+        "grafana": _grafana(settings),
+        "kube-state-metrics": {
+            "image": registry_repository_and_tag(_CHART, "state-metrics", settings),
+            "priorityClassName": SERVICE,
+            "resources": resources(cpu=10, memory=64, limit=256),
+            "securityContext": dict(POD_SECURITY),
+            "containerSecurityContext": dict(CONTAINER_SECURITY),
+        },
+        "prometheus-node-exporter": {
+            # It reads the host's files and network, which no other namespace admits.
+            "namespaceOverride": "kube-system",
+            "image": registry_repository_and_tag(_CHART, "node-exporter", settings),
+            "priorityClassName": "system-node-critical",
+            "resources": resources(cpu=10, memory=32, limit=96),
+            "tolerations": [{"operator": "Exists"}],
+        },
+    }
+
+
+def _operator(settings: CloudSettings) -> dict[str, Any]:
+    return {
+        # Certificates by cert-manager: the chart's own way is a hook, and hooks are left out.
+        "admissionWebhooks": {"certManager": {"enabled": True}, "patch": {"enabled": False}},
+        "image": registry_repository_and_tag(_CHART, "operator", settings),
+        "prometheusConfigReloader": {
+            "image": registry_repository_and_tag(_CHART, "reloader", settings),
+            "resources": resources(cpu=5, memory=32, limit=64),
+        },
+        "priorityClassName": SERVICE,
+        "resources": resources(cpu=20, memory=96, limit=256),
+        "securityContext": dict(POD_SECURITY),
+        "containerSecurityContext": dict(CONTAINER_SECURITY),
+    }
+
+
+def _prometheus(settings: CloudSettings) -> dict[str, Any]:
+    # Left at their default, Prometheus sees only monitors and rules that carry the chart's own label.
+    everything = {
+        f"{kind}SelectorNilUsesHelmValues": False
+        for kind in ("rule", "serviceMonitor", "podMonitor", "probe", "scrapeConfig")
+    }
+    return {
+        **everything,
+        "image": registry_repository_and_tag(_CHART, "prometheus", settings),
+        "replicas": min(settings.replicas, 2),
+        "retention": f"{_DAYS}d",
+        "retentionSize": "18GB",
+        "scrapeInterval": _INTERVAL,
+        "evaluationInterval": _INTERVAL,
+        "priorityClassName": SERVICE,
+        "resources": resources(cpu=100, memory=640, limit=2048),
+        "externalLabels": {"stack": settings.stack},
+        "storageSpec": {
+            "volumeClaimTemplate": {
+                "spec": {
+                    "storageClassName": STORAGE_CLASS,
+                    "accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": {"storage": _DISK}},
+                }
+            }
+        },
+    }
+
+
+def _alertmanager(settings: CloudSettings) -> dict[str, Any]:
+    return {
+        "image": registry_repository_and_tag(_CHART, "alertmanager", settings),
+        "replicas": min(settings.replicas, 2),
+        "priorityClassName": SERVICE,
+        "resources": resources(cpu=10, memory=48, limit=128),
+    }
+
+
+def _grafana(settings: CloudSettings) -> dict[str, Any]:
+    ini: dict[str, Any] = {
+        "auth.anonymous": {"enabled": False},
+        "analytics": {"check_for_updates": False, "reporting_enabled": False},
+        "users": {"allow_sign_up": False},
+        "security": {"cookie_secure": settings.sign_in is not None, "disable_gravatar": True},
+    }
+    if settings.sign_in is not None:
+        ini["server"] = {"root_url": f"https://grafana.{settings.sign_in.domain}"}
+        # Whoever comes through the sign-in proxy is known by it; network policies let nobody else reach Grafana.
+        ini["auth.proxy"] = {
+            "enabled": True,
+            "header_name": "X-Forwarded-Email",
+            "header_property": "email",
+            "auto_sign_up": True,
+        }
+        ini["users"] = {**ini["users"], "auto_assign_org_role": "Viewer"}
+    return {
+        "fullnameOverride": "grafana",
+        "image": registry_repository_and_tag(_CHART, "grafana", settings),
+        "replicas": 1,
+        "priorityClassName": SERVICE,
+        "admin": {"existingSecret": "grafana", "userKey": "admin-user", "passwordKey": "admin-password"},
+        "resources": resources(cpu=20, memory=192, limit=512),
+        "containerSecurityContext": dict(CONTAINER_SECURITY),
+        # All that people could lose is in the dashboards' own files; so there is no disk to keep.
+        "persistence": {"enabled": False},
+        "testFramework": {"enabled": False},
+        "initChownData": {"enabled": False},
+        "grafana.ini": ini,
+        "sidecar": {
+            "image": registry_repository_and_tag(_CHART, "sidecar", settings),
+            "resources": resources(cpu=5, memory=80, limit=160),
+            "securityContext": dict(CONTAINER_SECURITY),
+            "dashboards": {
+                "enabled": True,
+                "label": "grafana_dashboard",
+                "labelValue": "1",
+                "searchNamespace": NAMESPACE,
+            },
+            "datasources": {"enabled": True, "defaultDatasourceEnabled": True},
+        },
+    }
+
+
+class Observability(pulumi.ComponentResource):
+    """The monitoring stack; it comes after what fills the secret with Grafana's password."""
+
+    def __init__(
+        self,
+        name: str,
+        foundation: Foundation,
+        settings: CloudSettings,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("keelson:apps:Observability", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        password = external_secret(
+            f"{name}-grafana",
+            namespace=NAMESPACE,
+            name="grafana",
+            source=foundation.secrets["grafana"],
+            keys={"admin-user": "admin-user", "admin-password": "admin-password"},
+            opts=child,
+        )
+        for title, dashboard in DASHBOARDS.items():
+            core.v1.ConfigMap(
+                f"{name}-dashboard-{title}",
+                metadata=meta.v1.ObjectMetaArgs(
+                    name=f"dashboard-{title}", namespace=NAMESPACE, labels={"grafana_dashboard": "1"}
+                ),
+                data={f"{title}.json": json.dumps(grafana(title, dashboard), indent=1, sort_keys=True)},
+                opts=child,
+            )
+        # Grafana does not start without its password.
+        stack = chart(_CHART, values(settings), opts=pulumi.ResourceOptions(parent=self, depends_on=[password]))
+        # The kinds of what follows are the chart's.
+        self._after = pulumi.ResourceOptions(parent=self, depends_on=[stack])
+        for monitor in MONITORS:
+            self._object(f"{name}-{monitor.name}", "PodMonitor", monitor.name, pod_monitor(monitor))
+        for group, rules in GROUPS.items():
+            self._object(
+                f"{name}-alerts-{group}", "PrometheusRule", group, {"groups": [{"name": group, "rules": rules}]}
+            )
+        self.register_outputs({})
+
+    def _object(self, title: str, kind: str, name: str, spec: Mapping[str, Any]) -> None:
+        apiextensions.CustomResource(
+            title,
+            api_version=f"{_API}/v1",
+            kind=kind,
+            metadata=meta.v1.ObjectMetaArgs(name=name, namespace=NAMESPACE),
+            spec=spec,
+            opts=self._after,
+        )
