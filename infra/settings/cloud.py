@@ -222,7 +222,7 @@ STACKS: Mapping[str, Mapping[str, Any]] = {
             "multi-az": False,
             "backup-days": 1,
         },
-        "budget": {"monthly": 150},
+        "budget": {"monthly": 250},
         "protect": False,
         "keys": "one",
         "replicas": 1,
