@@ -68,6 +68,7 @@ def node_class(foundation: Foundation, settings: CloudSettings) -> dict[str, Any
                     "volumeSize": _DISK,
                     "volumeType": "gp3",
                     "encrypted": True,
+                    "kmsKeyID": foundation.disk_key,
                     "deleteOnTermination": True,
                 },
             }

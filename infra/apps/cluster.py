@@ -6,6 +6,7 @@ import pulumi
 
 from infra.apps.boundaries import Boundaries
 from infra.apps.foundation import Foundation
+from infra.apps.kubeflow.pipelines import KubeflowPipelines
 from infra.apps.observability import Observability
 from infra.apps.operators import Operators
 from infra.apps.workloads import Workloads
@@ -13,7 +14,7 @@ from infra.settings.cloud import CloudSettings
 
 
 class ClusterLayer(pulumi.ComponentResource):
-    """Boundaries, operators, monitoring, and the project's own workloads.
+    """Boundaries, operators, monitoring, Kubeflow Pipelines, and the project's own workloads.
 
     Attributes:
         values: The platform contract's settings, by output name.
@@ -44,5 +45,6 @@ class ClusterLayer(pulumi.ComponentResource):
             inside, pulumi.ResourceOptions(depends_on=[operators, workloads.databases])
         )
         Observability("observability", foundation, settings, opts=after)
+        KubeflowPipelines("kubeflow", foundation, settings, needs=[operators, workloads.databases], opts=inside)
         self.values = workloads.values
         self.register_outputs({})

@@ -59,6 +59,7 @@ class Foundation:
         repositories: Addresses of the image repositories, ``{"components": ..., "serving": ...}``.
         interruption_queue: SQS queue of Karpenter.
         node_role: Name of the IAM role of Karpenter's nodes.
+        disk_key: ARN of the KMS key of nodes' and pods' disks.
     """
 
     provider: kubernetes.Provider
@@ -76,3 +77,4 @@ class Foundation:
     repositories: Mapping[str, pulumi.Input[str]]
     interruption_queue: pulumi.Input[str]
     node_role: pulumi.Input[str]
+    disk_key: pulumi.Input[str]

@@ -1,7 +1,8 @@
 """The EKS control plane, its add-ons, and who may enter."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -15,11 +16,21 @@ from infra.versions import Versions
 # Of EKS's five logs, the two that answer "who did what" and "who got in"; the others are by far the largest.
 _LOGS = ("audit", "authenticator")
 
-# Values that each add-on takes; see docs/traps.md for why.
-_ADDON_VALUES = {
-    # Prefixes give a node room for 110 pods instead of 35; the policy agent enforces NetworkPolicy objects.
-    "vpc-cni": {"enableNetworkPolicy": "true", "env": {"ENABLE_PREFIX_DELEGATION": "true"}},
-}
+
+def addon_values(addon: str, replicas: int) -> Mapping[str, Any]:
+    """What an add-on is told besides its defaults; ``replicas`` is the stack's.
+
+    A second copy on the only node of a small stack would take room and protect from nothing.
+    """
+    copies = min(replicas, 2)
+    values: Mapping[str, Mapping[str, Any]] = {
+        # Prefixes give a node room for 110 pods instead of 35; the policy agent enforces NetworkPolicy objects.
+        "vpc-cni": {"enableNetworkPolicy": "true", "env": {"ENABLE_PREFIX_DELEGATION": "true"}},
+        "coredns": {"replicaCount": copies},
+        "aws-ebs-csi-driver": {"controller": {"replicaCount": copies}},
+        "metrics-server": {"replicas": copies},
+    }
+    return values.get(addon, {})
 
 
 class Cluster(pulumi.ComponentResource):
@@ -54,6 +65,7 @@ class Cluster(pulumi.ComponentResource):
     ) -> None:
         super().__init__("keelson:aws:Cluster", name, None, opts)
         self._account_id, self._child = account_id, pulumi.ResourceOptions(parent=self)
+        self._replicas = settings.replicas
         physical = f"keelson-{settings.stack}"
         control = Role(
             "cluster",
@@ -121,7 +133,7 @@ class Cluster(pulumi.ComponentResource):
         nodes: pulumi.Resource | None = None,
         association: tuple[str, pulumi.Output[str]] | None = None,
     ) -> aws.eks.Addon:
-        values = _ADDON_VALUES.get(addon)
+        values = addon_values(addon, self._replicas)
         return aws.eks.Addon(
             f"addon-{addon}",
             cluster_name=self.name,

@@ -187,11 +187,15 @@ def _buckets(grants: tuple[BucketGrant, ...], reach: Reach) -> list[Statement]:
         rights.append(
             Statement(
                 sid=f"{sid}List",
-                actions=["s3:ListBucket", "s3:GetBucketLocation"],
+                actions=["s3:ListBucket"],
                 resources=[bucket.arn],
                 conditions={"StringLike": {"s3:prefix": [f"{grant.prefix}*"]}} if grant.prefix else {},
             )
         )
+    if grants:
+        # It has no prefix that a condition could look at.
+        places = [reach.buckets[name].arn for name in sorted({grant.bucket for grant in grants})]
+        rights.append(Statement(sid="BucketsLocation", actions=["s3:GetBucketLocation"], resources=places))
     keys = {grant.bucket: reach.buckets[grant.bucket].key for grant in grants}
     writes = any("s3:PutObject" in grant.actions for grant in grants)
     found = [key for key in keys.values() if key is not None]

@@ -139,7 +139,7 @@ class Karpenter(pulumi.ComponentResource):
 def _queue_policy(queue_arn: pulumi.Input[str], account_id: pulumi.Input[str]) -> pulumi.Output[str]:
     return document(
         Statement(
-            sid="EventsUseQueue",
+            sid="EventsArrive",
             actions=["sqs:SendMessage"],
             resources=[queue_arn],
             principals={"Service": ["events.amazonaws.com"]},

@@ -85,7 +85,7 @@ def _policy(account_id: pulumi.Input[str], region: str) -> pulumi.Output[str]:
         ),
         # EventBridge puts Karpenter's interruption notices into an encrypted queue.
         Statement(
-            sid="EventsUseQueue",
+            sid="EventsSealNotices",
             actions=["kms:GenerateDataKey", "kms:Decrypt"],
             resources=["*"],
             principals={"Service": ["events.amazonaws.com"]},

@@ -151,8 +151,10 @@ class CloudPlatform(pulumi.ComponentResource):
             key=self._keys.cluster,
             opts=self._child,
         )
+        # Pods get credentials only at their start: whatever runs on the cluster comes after who it is.
+        self.ready.append(karpenter)
         if settings.sign_in is not None:
-            LoadBalancing(
+            balancing = LoadBalancing(
                 "load-balancing",
                 cluster=self._cluster_name,
                 cluster_arn=cluster.arn,
@@ -160,6 +162,7 @@ class CloudPlatform(pulumi.ComponentResource):
                 region=settings.region,
                 opts=self._child,
             )
+            self.ready.append(balancing)
         self._databases.admit(cluster.security_group)
         self._identities(cluster, secrets)
         self.foundation = self._handed_over(cluster, karpenter, secrets)
@@ -170,7 +173,7 @@ class CloudPlatform(pulumi.ComponentResource):
             secrets={**secrets.arns, **self._databases.master_secrets},
             secrets_key=self._keys.database,
         )
-        PodIdentities(
+        identities = PodIdentities(
             "pod-identities",
             cluster=cluster.name,
             cluster_arn=cluster.arn,
@@ -178,6 +181,7 @@ class CloudPlatform(pulumi.ComponentResource):
             reach=reach,
             opts=self._child,
         )
+        self.ready.append(identities)
         people = self._settings.people.model_dump(by_alias=True)
         roles = PeopleRoles(
             "people",
@@ -219,4 +223,5 @@ class CloudPlatform(pulumi.ComponentResource):
             repositories=self._registry.urls,
             interruption_queue=karpenter.queue,
             node_role=karpenter.node_role,
+            disk_key=self._keys.cluster,
         )

@@ -13,7 +13,7 @@ WILDCARD_REASONS: Mapping[str, str] = {
     "LogsUseKey": "in a key policy `*` is the key itself; the condition admits this account's log groups only",
     "MachinesUseKey": "in a key policy `*` is the key itself; only this account, and only through EC2",
     "MachinesGrantKey": "in a key policy `*` is the key itself; only grants to AWS resources, through EC2",
-    "EventsUseQueue": "in a queue policy the resource is the queue; see the condition",
+    "EventsSealNotices": "in a key policy `*` is the key itself; the condition admits this account's events only",
     "KarpenterReads": "EC2's describe calls have no resource-level permissions",
     "KarpenterReadsPrices": "the price list has no resource-level permissions",
     "KarpenterReadsProfiles": "listing instance profiles has no resource-level permissions",

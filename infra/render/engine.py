@@ -6,6 +6,7 @@ import json
 import runpy
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,12 @@ class _Monitor(mocks.MockMonitor):
         )
         return response
 
+    def RegisterResourceOutputs(self, request: Any) -> Any:
+        if request.urn in self.kept:
+            outputs = _plain(rpc.deserialize_properties(request.outputs, keep_unknowns=True))
+            self.kept[request.urn] = replace(self.kept[request.urn], outputs=outputs)
+        return super().RegisterResourceOutputs(request)
+
 
 def _plain(value: Any) -> Any:
     """Inputs without Pulumi's wrapping; a secret's value is left out."""
@@ -114,6 +121,9 @@ def _plain(value: Any) -> Any:
         return {key: _plain(value[key]) for key in sorted(value)}
     if isinstance(value, list):
         return [_plain(one) for one in value]
+    # Pulumi hands every number over as a float.
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if isinstance(value, pulumi.Asset | pulumi.Archive):
         return f"<{type(value).__name__}>"
     return value

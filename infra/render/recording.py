@@ -21,6 +21,7 @@ class Resource:
         parent: URN of the parent; empty for the stack itself.
         depends_on: URNs of all resources that are made before this one, sorted.
         component: Whether it is a component: it groups others and is not made itself.
+        outputs: What a component says of itself; empty for everything else.
         protect: Whether Pulumi refuses to delete it.
         retain_on_delete: Whether it stays in the cloud when Pulumi forgets it.
         ignore_changes: Paths of inputs whose changes in the program are not applied.
@@ -33,6 +34,7 @@ class Resource:
     parent: str = ""
     depends_on: tuple[str, ...] = ()
     component: bool = False
+    outputs: Mapping[str, Any] = field(default_factory=dict)
     protect: bool = False
     retain_on_delete: bool = False
     ignore_changes: tuple[str, ...] = ()
@@ -72,6 +74,10 @@ class Recording:
             for one in self.resources
             if one.package == package and not one.component and not one.type.startswith("pulumi:providers:")
         )
+
+    def with_urn(self, urn: str) -> Resource | None:
+        """The resource with this URN, such as another one's parent."""
+        return next((one for one in self.resources if one.urn == urn), None)
 
     def named(self, name: str, kind: str | None = None) -> Resource:
         """The one resource with this logical name.

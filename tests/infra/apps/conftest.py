@@ -101,6 +101,7 @@ def a_foundation(settings: CloudSettings) -> Foundation:
         repositories={"components": "registry/components", "serving": "registry/serving"},
         interruption_queue="queue",
         node_role="role",
+        disk_key="arn:aws:kms:us-east-1:123456789012:key/disk",
     )
 
 

@@ -128,3 +128,21 @@ def test_what_makes_service_accounts_names_those_that_aws_rights_are_given_to() 
         account = charts(recording)[name].inputs["values"]["serviceAccount"]
         assert account["create"] is True
         assert (entry.namespace, account["name"]) in granted
+
+
+def test_the_list_for_a_mirror_names_what_kubeflow_pulls_and_nothing_is_missing_from_it() -> None:
+    from infra.render.images import images, without_images
+
+    listed = images(everything(prefix=True))
+    for image in versions().kubeflow.images.values():
+        assert f"{PREFIX}/{normalised(image)}" in listed
+    # Definitions only: this chart has no pods.
+    assert without_images(everything(prefix=True)) == ("karpenter-crd",)
+
+
+def test_a_registry_prefix_moves_every_image_but_those_of_the_stacks_own_registry() -> None:
+    from infra.render.images import images
+
+    others = [one for one in images(everything(prefix=True)) if not one.startswith(f"{PREFIX}/")]
+    assert others
+    assert all(one.startswith("<registry-") for one in others), others

@@ -26,7 +26,7 @@ class Store(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[key], retain_on_delete=True),
         )
         aws.ssm.Parameter("parameter", type="SecureString", value=pulumi.Output.secret("hush"), opts=child)
-        self.register_outputs({})
+        self.register_outputs({"images": ["a:1"], "bucket": self.bucket.arn})
 
 
 store = Store("store")
@@ -55,6 +55,10 @@ def test_components_resources_and_their_parents_are_kept(recording: Recording) -
     assert store.component
     assert {one.name for one in recording.of_package("aws")} == {"bucket", "key", "parameter", "versioning"}
     assert {one.parent for one in recording.of_package("aws")} == {store.urn}
+
+
+def test_what_a_component_says_of_itself_is_kept(recording: Recording) -> None:
+    assert recording.named("store").outputs == {"bucket": "<bucket.arn>", "images": ["a:1"]}
 
 
 def test_what_comes_before_what_is_kept_whether_by_value_or_by_word(recording: Recording) -> None:
