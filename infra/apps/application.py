@@ -39,7 +39,7 @@ class Server(pulumi.ComponentResource):
         )
         self.deployment = apps.v1.Deployment(
             f"{name}-deployment",
-            metadata=described.metadata(workload),
+            metadata=described.metadata(workload, makes_pods=True),
             spec=objects.deployment(workload, replicas if most is None else None),
             opts=child,
         )
@@ -83,7 +83,7 @@ class Task(pulumi.ComponentResource):
         account = service_account(f"{name}-account", workload, child)
         self.job = batch.v1.Job(
             f"{name}-job",
-            metadata=described.metadata(workload, named_by_content(workload)),
+            metadata=described.metadata(workload, named_by_content(workload), makes_pods=True),
             spec=objects.job(workload, minutes=minutes),
             # The pods need the account, whose name they only spell out.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[account], delete_before_replace=True),

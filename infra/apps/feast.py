@@ -92,7 +92,7 @@ def schedule(workload: Workload) -> batch.v1.CronJobSpecArgs:
         successful_jobs_history_limit=1,
         failed_jobs_history_limit=3,
         job_template=batch.v1.JobTemplateSpecArgs(
-            metadata=described.metadata(workload), spec=objects.job(workload, minutes=50, retries=1)
+            metadata=described.metadata(workload, makes_pods=True), spec=objects.job(workload, minutes=50, retries=1)
         ),
     )
 
@@ -124,6 +124,9 @@ class Feast(pulumi.ComponentResource):
         copies = described.excused(materialisation(image, digest), replicas=0)
         service_account(f"{name}-materialisation-account", copies, child)
         batch.v1.CronJob(
-            f"{name}-materialisation", metadata=described.metadata(copies), spec=schedule(copies), opts=after
+            f"{name}-materialisation",
+            metadata=described.metadata(copies, makes_pods=True),
+            spec=schedule(copies),
+            opts=after,
         )
         self.register_outputs({})

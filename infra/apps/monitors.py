@@ -11,7 +11,6 @@ class Monitor:
 
     Attributes:
         port: Number of the port; names are the charts' own and change.
-        https: Whether the metrics are served over TLS with a certificate that nobody knows.
     """
 
     name: str
@@ -19,7 +18,6 @@ class Monitor:
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     port: int
     path: str = "/metrics"
-    https: bool = False
 
 
 def _application(name: str) -> dict[str, str]:
@@ -31,9 +29,9 @@ MONITORS: tuple[Monitor, ...] = (
     Monitor(name="feast", namespace="feast", labels=_application("feast"), port=8000),
     Monitor(name="serving", namespace="serving", labels=_application("serving"), port=3000),
     Monitor(name="kubeflow-pipelines", namespace="kubeflow", labels={"app": "ml-pipeline"}, port=8888),
-    # Argo's controller serves metrics over HTTPS with a certificate of its own making since 3.6.
+    Monitor(name="workflow-controller", namespace="kubeflow", labels={"app": "workflow-controller"}, port=9090),
     Monitor(
-        name="workflow-controller", namespace="kubeflow", labels={"app": "workflow-controller"}, port=9090, https=True
+        name="scheduled-workflows", namespace="kubeflow", labels={"app": "ml-pipeline-scheduledworkflow"}, port=9090
     ),
     Monitor(name="karpenter", namespace="kube-system", labels=_application("karpenter"), port=8080),
     Monitor(name="external-secrets", namespace="external-secrets", labels=_application("external-secrets"), port=8080),
@@ -46,11 +44,8 @@ MONITORS: tuple[Monitor, ...] = (
 
 def pod_monitor(monitor: Monitor) -> dict[str, Any]:
     """Specification of the PodMonitor."""
-    endpoint: dict[str, Any] = {"portNumber": monitor.port, "path": monitor.path}
-    if monitor.https:
-        endpoint |= {"scheme": "https", "tlsConfig": {"insecureSkipVerify": True}}
     return {
         "namespaceSelector": {"matchNames": [monitor.namespace]},
         "selector": {"matchLabels": dict(monitor.labels)},
-        "podMetricsEndpoints": [endpoint],
+        "podMetricsEndpoints": [{"portNumber": monitor.port, "path": monitor.path}],
     }

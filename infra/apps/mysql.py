@@ -135,7 +135,7 @@ class Mysql(pulumi.ComponentResource):
         )
         self.server = apps.v1.StatefulSet(
             f"{name}-server",
-            metadata=described.metadata(server),
+            metadata=described.metadata(server, makes_pods=True),
             spec=specification(server),
             # The pod needs them, and only spells out their names.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[claim, password, account]),

@@ -10,8 +10,6 @@ from infra.apps.namespaces import NAMESPACES
 from infra.apps.openings import VPC, Addresses, Opening, Pods
 
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-# Their pods come from charts, which a linter of this program's own objects does not see.
-_IGNORED = {"kube-score/ignore": "networkpolicy-targets-pod"}
 
 Policy = networking.v1.NetworkPolicySpecArgs
 
@@ -93,7 +91,7 @@ class NetworkPolicies(pulumi.ComponentResource):
         for (namespace, title), policy in policies(openings, vpc_cidr).items():
             networking.v1.NetworkPolicy(
                 f"{name}-{namespace}-{title}",
-                metadata=meta.v1.ObjectMetaArgs(name=title, namespace=namespace, annotations=_IGNORED),
+                metadata=meta.v1.ObjectMetaArgs(name=title, namespace=namespace),
                 spec=policy,
                 opts=pulumi.ResourceOptions(parent=self),
             )

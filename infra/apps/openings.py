@@ -181,7 +181,6 @@ OPENINGS: tuple[Opening, ...] = (
     Opening(
         source=_FROM_KUBERNETES, target=SERVING, ports=(3000,), why="predictions asked for through `services/proxy`"
     ),
-    Opening(source=_FROM_KUBERNETES, target=_kubeflow("cache-server"), ports=(8443,), why="webhook"),
     Opening(
         source=_FROM_KUBERNETES,
         target=Pods(

@@ -133,13 +133,15 @@ def selector(workload: Workload) -> dict[str, str]:
     return {"app.kubernetes.io/name": workload.name}
 
 
-def metadata(workload: Workload, name: pulumi.Input[str] | None = None) -> meta.v1.ObjectMetaArgs:
-    """Name, namespace, labels and written exceptions of one of its objects."""
+def metadata(
+    workload: Workload, name: pulumi.Input[str] | None = None, *, makes_pods: bool = False
+) -> meta.v1.ObjectMetaArgs:
+    """Name, namespace and labels of one of its objects; on those that make pods, what linters must excuse, and why."""
     return meta.v1.ObjectMetaArgs(
         name=name or workload.name,
         namespace=workload.namespace,
         labels=labels(workload),
-        annotations=exceptions.annotations(workload.exceptions),
+        annotations=exceptions.annotations(workload.exceptions) if makes_pods else None,
     )
 
 

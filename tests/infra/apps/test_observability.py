@@ -90,7 +90,9 @@ def test_prometheus_may_reach_what_it_is_told_to_scrape(monitor: object) -> None
     assert port in allowed
 
 
-def test_argos_metrics_are_read_over_https_with_a_certificate_that_nobody_knows() -> None:
+def test_a_monitor_finds_its_pods_by_namespace_and_label_and_its_port_by_number() -> None:
     (argo,) = [one for one in MONITORS if one.name == "workflow-controller"]
-    (endpoint,) = pod_monitor(argo)["podMetricsEndpoints"]
-    assert (endpoint["scheme"], endpoint["tlsConfig"]) == ("https", {"insecureSkipVerify": True})
+    spec = pod_monitor(argo)
+    assert spec["namespaceSelector"] == {"matchNames": ["kubeflow"]}
+    assert spec["selector"] == {"matchLabels": {"app": "workflow-controller"}}
+    assert spec["podMetricsEndpoints"] == [{"portNumber": 9090, "path": "/metrics"}]

@@ -165,8 +165,6 @@ def test_no_secret_is_in_what_the_program_makes(make_all: MakeAll, sign_in: Any,
 def test_every_exception_of_a_linter_has_its_reason(make_all: MakeAll, sign_in: Any, stack: str) -> None:
     for one in make_all(stack, sign_in=sign_in).objects:
         notes = one["metadata"].get("annotations", {})
-        if one["kind"] == "NetworkPolicy":
-            continue
         for check in filter(None, notes.get("kube-score/ignore", "").split(",")):
             assert notes[f"exception.keelson/{check}"]
         for key, value in notes.items():
