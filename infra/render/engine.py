@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import json
 import runpy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -44,10 +44,22 @@ def record(stack: str, config: Mapping[str, Any] | None = None) -> Recording:
         FileNotFoundError: ``config`` is not given and the stack has no file.
         pulumi.RunError: A setting is wrong; the message is one sentence.
     """
+    file = str(ROOT / "infra" / "__main__.py")
     values = stack_file(stack) if config is None else config
+    return registered(lambda: runpy.run_path(file, run_name="__main__"), stack, values)
+
+
+def registered(program: Callable[[], object], stack: str, config: Mapping[str, Any]) -> Recording:
+    """What a program registers when it runs, be it a whole stack's or one component.
+
+    Args:
+        program: Declares resources when it is called; what it raises is raised here.
+        stack: Name of the stack that it runs for.
+        config: Full configuration, as for ``record``.
+    """
     # A thread with a context and an event loop of its own: nothing of the engine's state is left behind.
     with ThreadPoolExecutor(max_workers=1) as alone:
-        return alone.submit(contextvars.Context().run, _recorded, stack, values).result()
+        return alone.submit(contextvars.Context().run, _recorded, program, stack, config).result()
 
 
 def stack_file(stack: str) -> dict[str, Any]:
@@ -129,7 +141,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _recorded(stack: str, config: Mapping[str, Any]) -> Recording:
+def _recorded(program: Callable[[], object], stack: str, config: Mapping[str, Any]) -> Recording:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     provider = _Provider()
@@ -137,7 +149,7 @@ def _recorded(stack: str, config: Mapping[str, Any]) -> Recording:
     try:
         mocks.set_mocks(provider, project=PROJECT, stack=stack, preview=False, monitor=monitor)
         set_all_config({key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()})
-        exported = loop.run_until_complete(_run())
+        exported = loop.run_until_complete(_run(program))
     finally:
         loop.close()
     return Recording(
@@ -148,16 +160,16 @@ def _recorded(stack: str, config: Mapping[str, Any]) -> Recording:
     )
 
 
-async def _run() -> dict[str, Any]:
+async def _run(program: Callable[[], object]) -> dict[str, Any]:
     exported: dict[str, Any] = {}
 
-    async def program() -> None:
-        runpy.run_path(str(ROOT / "infra" / "__main__.py"), run_name="__main__")
+    async def run() -> None:
+        program()
         stack = get_root_resource()
         assert isinstance(stack, Stack)
         for name, value in stack.outputs.items():
             output = pulumi.Output.from_input(value)
             exported[name] = HIDDEN if await output.is_secret() else await output.future()
 
-    await run_pulumi_func(program)
+    await run_pulumi_func(run)
     return exported

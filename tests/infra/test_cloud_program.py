@@ -1,15 +1,23 @@
 """The whole program of each cloud stack, as Pulumi would be asked to make it: nothing is deployed."""
 
+import asyncio
+import contextvars
 import functools
 import json
+import runpy
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pulumi
 import pytest
+from pulumi.runtime import mocks
+from pulumi.runtime.config import set_all_config
+from pulumi.runtime.stack import run_pulumi_func
 
 from infra.apps.access import ACCESS
 from infra.aws.policy import WILDCARD_REASONS
-from infra.render.engine import record
+from infra.render.engine import ROOT, record
 from infra.render.recording import Recording, Resource
 from infra.settings import STACKS
 
@@ -112,12 +120,39 @@ def test_every_bucket_is_private_versioned_encrypted_and_closed_to_plain_http(st
     ):
         assert {one.inputs["bucket"] for one in recording.of_type(f"aws:s3/{kind}")} == buckets, kind
     for policy in recording.of_type("aws:s3/bucketPolicy:BucketPolicy"):
-        first = json.loads(policy.inputs["policy"])["Statement"][0]
-        assert (first["Effect"], first["Principal"], first["Condition"]) == (
-            "Deny",
-            "*",
-            {"Bool": {"aws:SecureTransport": "false"}},
-        )
+        bucket = policy.inputs["bucket"].removesuffix(".id>")
+        assert json.loads(policy.inputs["policy"])["Statement"][0] == {
+            "Sid": "DenyPlainTransport",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": ["s3:*"],
+            "Resource": [f"{bucket}.arn>", f"{bucket}.arn>/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    for block in recording.of_type("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"):
+        closed = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+        assert all(block.inputs[key] is True for key in closed)
+
+
+@every_stack
+def test_data_is_sealed_with_the_stacks_own_key_which_turns_every_year(stack: str) -> None:
+    recording = recorded(stack)
+    keys = recording.of_type("aws:kms/key:Key")
+    assert all(key.inputs["enableKeyRotation"] is True for key in keys)
+    own = tuple(f"<{key.name}.arn>" for key in keys)
+    kind = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+    for one in recording.of_type(kind):
+        ((rule,),) = [one.inputs["rules"]]
+        default = rule["applyServerSideEncryptionByDefault"]
+        # The logs bucket takes deliveries that a customer's key refuses.
+        assert default.get("kmsMasterKeyId") in (own if not one.name.startswith("logs") else (None,)), one.name
+    for queue in recording.of_type("aws:sqs/queue:Queue"):
+        assert queue.inputs["kmsMasterKeyId"] in own
+    for secret in recording.of_type("aws:secretsmanager/secret:Secret"):
+        assert secret.inputs["kmsKeyId"] in own
+    for repository in recording.of_type("aws:ecr/repository:Repository"):
+        assert repository.inputs["encryptionConfigurations"] == [{"encryptionType": "KMS", "kmsKey": own[-1]}]
+        assert repository.inputs["imageTagMutability"] == "IMMUTABLE"
 
 
 @every_stack
@@ -133,6 +168,7 @@ def test_databases_are_private_encrypted_backed_up_and_without_a_password_in_the
         assert inputs["skipFinalSnapshot"] is False
         assert inputs["manageMasterUserPassword"] is True
         assert "password" not in inputs
+        assert inputs["deletionProtection"] is (stack == "prod")
         assert inputs["engineLifecycleSupport"] == "open-source-rds-extended-support-disabled"
 
 
@@ -356,6 +392,38 @@ def test_no_secret_value_stands_anywhere_in_the_program(stack: str) -> None:
     for resource in recorded(stack).resources:
         assert not resource.type.endswith(":SecretVersion")
         assert not any(word in key.lower() for key in resource.inputs for word in ("secretstring", "masterpassword"))
+
+
+class NothingIsKnown(pulumi.runtime.Mocks):
+    """A first preview: no resource exists, so no output has a value."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.names.append(args.name)
+        return "", dict(args.inputs)
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
+        return {"accountId": "123456789012", "arn": "arn", "userId": "user", "id": "id"}
+
+
+@every_stack
+def test_a_first_preview_shows_everything_although_no_value_is_known(stack: str) -> None:
+    engine = NothingIsKnown()
+
+    def preview() -> None:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        mocks.set_mocks(engine, project="keelson", stack=stack, preview=True)
+        set_all_config({})
+        program = str(ROOT / "infra" / "__main__.py")
+        loop.run_until_complete(run_pulumi_func(lambda: runpy.run_path(program, run_name="__main__")))
+        loop.close()
+
+    with ThreadPoolExecutor(max_workers=1) as alone:
+        alone.submit(contextvars.Context().run, preview).result()
+    assert sorted(engine.names) == sorted(one.name for one in recorded(stack).resources)
 
 
 def test_a_wrong_setting_stops_the_program_with_one_sentence() -> None:
