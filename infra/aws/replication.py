@@ -35,6 +35,7 @@ class Replication(pulumi.ComponentResource):
         account_id: pulumi.Input[str],
         region: str,
         source_key: pulumi.Input[str],
+        protect: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("keelson:aws:Replication", name, None, opts)
@@ -44,7 +45,7 @@ class Replication(pulumi.ComponentResource):
             f"{name}-key",
             description=f"Keelson: copies of buckets in {region}",
             enable_key_rotation=True,
-            deletion_window_in_days=30,
+            deletion_window_in_days=30 if protect else 7,
             region=region,
             policy=document(
                 Statement(
@@ -54,7 +55,8 @@ class Replication(pulumi.ComponentResource):
                     principals={"AWS": [pulumi.Output.concat("arn:aws:iam::", account_id, ":root")]},
                 )
             ),
-            opts=child,
+            # Without it the copies cannot be read.
+            opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
         self.key = made.arn
         self._name, self._child, self._account_id = name, child, account_id

@@ -157,7 +157,7 @@ class Storage(pulumi.ComponentResource):
         if replica_region is not None:
             sources = {purpose: self.buckets[purpose] for purpose in ("data", "artifacts", "models")}
             replication = Replication(
-                "replication", account_id=account_id, region=replica_region, source_key=key, opts=child
+                "replication", account_id=account_id, region=replica_region, source_key=key, protect=protect, opts=child
             )
             copies = {
                 purpose: Bucket(
