@@ -79,7 +79,7 @@ class Task(pulumi.ComponentResource):
     ) -> None:
         super().__init__("keelson:apps:Task", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        workload = described.excused(workload, replicas=0)
+        workload = described.excused(workload)
         account = service_account(f"{name}-account", workload, child)
         self.job = batch.v1.Job(
             f"{name}-job",

@@ -22,7 +22,7 @@ def prefixed(image: str, settings: CloudSettings) -> str:
 
 
 def normalised(image: str) -> str:
-    """The image with its registry spelled out: ``mysql:8.4`` → ``docker.io/library/mysql:8.4``."""
+    """The image with its registry spelled out: ``busybox:1`` → ``docker.io/library/busybox:1``."""
     first, slash, _ = image.partition("/")
     if not slash:
         return f"{_DOCKER_HUB}/library/{image}"

@@ -123,7 +123,7 @@ class Mysql(pulumi.ComponentResource):
     ) -> None:
         super().__init__("keelson:apps:Mysql", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        server = described.excused(workload(image), replicas=1)
+        server = described.excused(workload(image))
         claim = self._claim(name, volume)
         password = self._password(name)
         account = service_account(f"{name}-account", server, child)

@@ -145,12 +145,16 @@ def metadata(
     )
 
 
-def excused(workload: Workload, replicas: int) -> Workload:
-    """The workload with the exceptions that follow from what it is."""
+def excused(workload: Workload, replicas: int = 0) -> Workload:
+    """The workload with the exceptions that follow from what it is.
+
+    Args:
+        replicas: Copies of a Deployment; 0 for everything else, which linters do not ask about copies.
+    """
     found = dict(exceptions.ALWAYS)
     if any(isinstance(value, SecretKey) for value in workload.environment.values()) or workload.secrets:
         found |= exceptions.SECRET_VARIABLE
-    if workload.claims:
+    if workload.claims and replicas:
         found |= exceptions.OWNS_VOLUME
     elif replicas == 1:
         found |= exceptions.ONE_COPY

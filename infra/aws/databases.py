@@ -113,7 +113,8 @@ class Databases(pulumi.ComponentResource):
         settings, chosen = self._settings, self._settings.database
         parameters = aws.rds.ParameterGroup(
             f"{engine}-parameters",
-            name=cloud_name(engine),
+            # Another major version takes another family: the new group stands beside the old one while RDS upgrades.
+            name=cloud_name(f"{engine}-{version.replace('.', '-')}"),
             family=f"{engine}{version}",
             parameters=[
                 {"name": key, "value": value, "apply_method": "pending-reboot"}

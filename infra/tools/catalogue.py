@@ -99,16 +99,19 @@ def machine() -> str:
     return f"{sys.platform}-{architecture}"
 
 
-def load(path: Path = HERE / "versions.toml", system: str | None = None) -> Catalogue:
+def load(path: Path = HERE / "versions.toml", system: str | None = None, group: str | None = None) -> Catalogue:
     """Read the catalogue for the machine ``system`` (default: this one).
 
-    The folders of the Go modules stand beside ``path``.
+    The folders of the Go modules stand beside ``path``. Only tools of ``group`` are in it; those without a group are
+    the stack's own.
     """
     entries = tomllib.loads(path.read_text())
     uv = entries.pop("uv")
     system = system or machine()
     return Catalogue(
-        tools=tuple(_tool(name, entry, path.parent, system) for name, entry in entries.items()),
+        tools=tuple(
+            _tool(name, entry, path.parent, system) for name, entry in entries.items() if entry.get("group") == group
+        ),
         uv=UvPin(version=uv["version"], accept=uv["accept"], sha256=tuple(uv["sha256"])),
     )
 

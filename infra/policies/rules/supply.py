@@ -61,7 +61,7 @@ def chart_pinned(resource: Resource) -> Iterator[Finding]:
     """Every Helm chart is one version, from a registry or over TLS."""
     version: Any = resource.get("version")
     if version is None or (isinstance(version, str) and not _EXACT.fullmatch(version)):
-        yield Finding("version", version, "one version, such as 1.14.1")
+        yield Finding("version", version, "one version, such as 1.2.3")
     for path in ("chart", "repositoryOpts.repo"):
         source = resource.get(path)
         if isinstance(source, str) and re.match(r"(?!https://|oci://)[a-z+]+://", source):
@@ -77,8 +77,8 @@ def machine_image_pinned(resource: Resource) -> Iterator[Finding]:
     """Karpenter's nodes start from one machine image, named by ID or by a dated alias."""
     terms = many(resource.get("spec.amiSelectorTerms"))
     if not terms:
-        yield Finding("spec.amiSelectorTerms", None, "an id, or an alias with a date such as al2023@v20260810")
+        yield Finding("spec.amiSelectorTerms", None, "an id, or an alias with a date such as al2023@v20250101")
     for number, term in enumerate(terms):
         alias = lookup(term, "alias")
         if isinstance(alias, str) and not re.fullmatch(r"[a-z0-9]+@v[0-9][0-9.]*", alias):
-            yield Finding(f"spec.amiSelectorTerms.{number}.alias", alias, "one with a date such as al2023@v20260810")
+            yield Finding(f"spec.amiSelectorTerms.{number}.alias", alias, "one with a date such as al2023@v20250101")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.tools.catalogue import load
+
 if TYPE_CHECKING:
     from tests.infra.tools.conftest import Machine
 
@@ -246,3 +248,13 @@ def test_a_tool_whose_neighbour_stands_alone_is_built_with_its_extra_files(machi
     assert machine.install(machine.catalogue(TOOL + HOST)) == 0
     assert answer(machine, "host") == "built"
     assert answer(machine, "tool-exec") == "exec"
+
+
+def test_a_tool_of_a_group_is_left_to_what_needs_it(machine: Machine) -> None:
+    machine.go()
+    catalogue = machine.catalogue(TOOL + 'group = "checks"\n' + GO)
+    assert machine.install(catalogue) == 0
+    assert catalogue.tools == ()
+    assert machine.calls("build") == 0
+    versions = machine.root / "catalogue" / "versions.toml"
+    assert [tool.name for tool in load(versions, group="checks").tools] == ["tool"]

@@ -1,0 +1,64 @@
+"""The EKS cluster ``keelson-<stack>``, what hangs below it, and the registry of its images."""
+
+from infra.bootstrap.permissions.scope import Permission, Scope
+
+_CHANGES = (
+    "AssociateAccessPolicy AssociateEncryptionConfig CreateAccessEntry CreateAddon CreateCluster CreateNodegroup "
+    "CreatePodIdentityAssociation DeleteAccessEntry DeleteAddon DeleteCluster DeleteNodegroup "
+    "DeletePodIdentityAssociation DisassociateAccessPolicy TagResource UntagResource UpdateAccessEntry UpdateAddon "
+    "UpdateClusterConfig UpdateClusterVersion UpdateNodegroupConfig UpdateNodegroupVersion "
+    "UpdatePodIdentityAssociation"
+).split()
+_READS = (
+    "DescribeAccessEntry DescribeAddon DescribeCluster DescribeNodegroup DescribePodIdentityAssociation "
+    "DescribeUpdate ListAccessEntries ListAddons ListAssociatedAccessPolicies ListNodegroups "
+    "ListPodIdentityAssociations ListTagsForResource ListUpdates"
+).split()
+_REGISTRY_READS = (
+    "BatchGetImage DescribeImages DescribeRepositories GetLifecyclePolicy GetRepositoryPolicy ListImages "
+    "ListTagsForResource"
+).split()
+_REGISTRY_CHANGES = (
+    "BatchCheckLayerAvailability CompleteLayerUpload CreateRepository DeleteLifecyclePolicy GetDownloadUrlForLayer "
+    "InitiateLayerUpload PutImage PutImageScanningConfiguration PutImageTagMutability PutLifecyclePolicy TagResource "
+    "UntagResource UploadLayerPart"
+).split()
+
+
+def reads(scope: Scope) -> list[Permission]:
+    return [
+        Permission(
+            sid="ReadsClusters",
+            actions=["eks:DescribeAddonVersions", "eks:DescribeClusterVersions", "eks:ListClusters"],
+            resources=["*"],
+        ),
+        Permission(sid="ReadsCluster", actions=[f"eks:{one}" for one in _READS], resources=_cluster(scope)),
+        Permission(
+            sid="ReadsRepositories", actions=[f"ecr:{one}" for one in _REGISTRY_READS], resources=[_registry(scope)]
+        ),
+        Permission(sid="ReadsRegistry", actions=["ecr:GetAuthorizationToken"], resources=["*"]),
+    ]
+
+
+def writes(scope: Scope) -> list[Permission]:
+    deletes = [] if scope.protected else ["ecr:DeleteRepository", "ecr:BatchDeleteImage"]
+    return [
+        Permission(sid="ChangesCluster", actions=[f"eks:{one}" for one in _CHANGES], resources=_cluster(scope)),
+        Permission(
+            sid="ChangesRepositories",
+            actions=[*(f"ecr:{one}" for one in _REGISTRY_CHANGES), *deletes],
+            resources=[_registry(scope)],
+        ),
+    ]
+
+
+def _cluster(scope: Scope) -> list[str]:
+    kinds = ("access-entry", "addon", "nodegroup", "podidentityassociation")
+    return [
+        scope.arn("eks", f"cluster/{scope.prefix}"),
+        *(scope.arn("eks", f"{kind}/{scope.prefix}/*") for kind in kinds),
+    ]
+
+
+def _registry(scope: Scope) -> str:
+    return scope.arn("ecr", f"repository/{scope.prefix}/*")
