@@ -75,14 +75,7 @@ class Cluster(pulumi.ComponentResource):
             managed={"cluster-policy": "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"},
             opts=self._child,
         )
-        logs = aws.cloudwatch.LogGroup(
-            f"{name}-log",
-            # EKS writes here by name; left to itself it makes the group without end of retention.
-            name=f"/aws/eks/{physical}/cluster",
-            retention_in_days=settings.network.flow_log_days if not settings.protect else 365,
-            kms_key_id=key,
-            opts=self._child,
-        )
+        logs = self._log_group(f"{name}-log", physical, settings, key)
         made = aws.eks.Cluster(
             f"{name}-control-plane",
             name=physical,
@@ -126,6 +119,18 @@ class Cluster(pulumi.ComponentResource):
         )
         associations = {"aws-ebs-csi-driver": ("ebs-csi-controller-sa", driver.arn)}
         return [self._addon(one, nodes, associations.get(one)) for one in addons]
+
+    def _log_group(
+        self, name: str, cluster: str, settings: CloudSettings, key: pulumi.Input[str]
+    ) -> aws.cloudwatch.LogGroup:
+        return aws.cloudwatch.LogGroup(
+            name,
+            # EKS writes here by name; left to itself it makes the group without end of retention.
+            name=f"/aws/eks/{cluster}/cluster",
+            retention_in_days=settings.network.flow_log_days if not settings.protect else 365,
+            kms_key_id=key,
+            opts=self._child,
+        )
 
     def _addon(
         self,

@@ -49,27 +49,8 @@ class Karpenter(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         # As an output: what is declared here comes after the cluster.
         named = pulumi.Output.all(cluster_arn).apply(lambda _: cluster)
-        queue = aws.sqs.Queue(
-            f"{name}-queue",
-            name=cloud_name("interruptions"),
-            # A notice older than five minutes is about a node that is gone.
-            message_retention_seconds=300,
-            kms_master_key_id=key,
-            opts=child,
-        )
+        queue = self._notices(name, account_id, key)
         self.queue = queue.name
-        aws.sqs.QueuePolicy(
-            f"{name}-queue-policy", queue_url=queue.url, policy=_queue_policy(queue.arn, account_id), opts=child
-        )
-        for short, pattern in _NOTICES.items():
-            rule = aws.cloudwatch.EventRule(
-                f"{name}-{short}",
-                name=cloud_name(f"karpenter-{short}"),
-                description="Tells Karpenter which nodes are about to go",
-                event_pattern=json.dumps(pattern),
-                opts=child,
-            )
-            aws.cloudwatch.EventTarget(f"{name}-{short}-target", rule=rule.id, arn=queue.arn, opts=child)
         nodes = Role(
             "karpenter-node",
             account_id=account_id,
@@ -88,25 +69,8 @@ class Karpenter(pulumi.ComponentResource):
                 *_node_statements(cluster, account_id, region),
                 *_profile_statements(cluster, account_id, region),
                 *_read_statements(region),
-                Statement(
-                    sid="KarpenterGivesNodeRole",
-                    actions=["iam:PassRole"],
-                    resources=[nodes.arn],
-                    conditions={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
-                ),
-                Statement(sid="KarpenterFindsApi", actions=["eks:DescribeCluster"], resources=[cluster_arn]),
-                Statement(
-                    sid="KarpenterHearsNotices",
-                    actions=[
-                        "sqs:DeleteMessage",
-                        "sqs:GetQueueAttributes",
-                        "sqs:GetQueueUrl",
-                        "sqs:ReceiveMessage",
-                    ],
-                    resources=[queue.arn],
-                ),
+                *_own_statements(nodes.arn, cluster_arn, queue.arn, key),
                 service_linked_role("KarpenterFirstSpot", account_id, "spot.amazonaws.com"),
-                Statement(sid="KarpenterOpensNotices", actions=["kms:Decrypt"], resources=[key]),
             ],
             opts=child,
         )
@@ -134,6 +98,31 @@ class Karpenter(pulumi.ComponentResource):
             opts=child,
         )
         self.register_outputs({"queue": self.queue})
+
+    def _notices(self, name: str, account_id: pulumi.Input[str], key: pulumi.Input[str]) -> aws.sqs.Queue:
+        """The queue, and the rules that fill it."""
+        child = pulumi.ResourceOptions(parent=self)
+        queue = aws.sqs.Queue(
+            f"{name}-queue",
+            name=cloud_name("interruptions"),
+            # A notice older than five minutes is about a node that is gone.
+            message_retention_seconds=300,
+            kms_master_key_id=key,
+            opts=child,
+        )
+        aws.sqs.QueuePolicy(
+            f"{name}-queue-policy", queue_url=queue.url, policy=_queue_policy(queue.arn, account_id), opts=child
+        )
+        for short, pattern in _NOTICES.items():
+            rule = aws.cloudwatch.EventRule(
+                f"{name}-{short}",
+                name=cloud_name(f"karpenter-{short}"),
+                description="Tells Karpenter which nodes are about to go",
+                event_pattern=json.dumps(pattern),
+                opts=child,
+            )
+            aws.cloudwatch.EventTarget(f"{name}-{short}-target", rule=rule.id, arn=queue.arn, opts=child)
+        return queue
 
 
 def _queue_policy(queue_arn: pulumi.Input[str], account_id: pulumi.Input[str]) -> pulumi.Output[str]:
@@ -261,6 +250,30 @@ def _profile_statements(cluster: str, account_id: pulumi.Input[str], region: str
         ),
         Statement(sid="KarpenterReadsProfile", actions=["iam:GetInstanceProfile"], resources=profiles),
         Statement(sid="KarpenterReadsProfiles", actions=["iam:ListInstanceProfiles"], resources=["*"]),
+    ]
+
+
+def _own_statements(
+    node_role: pulumi.Input[str],
+    cluster: pulumi.Input[str],
+    queue: pulumi.Input[str],
+    key: pulumi.Input[str],
+) -> list[Statement]:
+    """What concerns this cluster, its nodes' role and its queue, by ARN."""
+    return [
+        Statement(
+            sid="KarpenterGivesNodeRole",
+            actions=["iam:PassRole"],
+            resources=[node_role],
+            conditions={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+        ),
+        Statement(sid="KarpenterFindsApi", actions=["eks:DescribeCluster"], resources=[cluster]),
+        Statement(
+            sid="KarpenterHearsNotices",
+            actions=["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"],
+            resources=[queue],
+        ),
+        Statement(sid="KarpenterOpensNotices", actions=["kms:Decrypt"], resources=[key]),
     ]
 
 

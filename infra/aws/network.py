@@ -70,33 +70,10 @@ class Network(pulumi.ComponentResource):
         ]
         closed = self._table("database", database)
         self._way_out(public, tables)
-        aws.ec2.VpcEndpoint(
-            f"{name}-s3",
-            vpc_id=vpc.id,
-            service_name=f"com.amazonaws.{region}.s3",
-            vpc_endpoint_type="Gateway",
-            route_table_ids=[table.id for table in (*tables, closed)],
-            tags={"Name": f"{cluster}-s3"},
-            opts=self._child,
-        )
+        self._s3_endpoint(cluster, [*tables, closed])
         if settings.interface_endpoints:
             self._interface_endpoints(cluster)
-        aws.ec2.FlowLog(
-            f"{name}-flow-log",
-            vpc_id=vpc.id,
-            traffic_type="ALL",
-            log_destination_type="s3",
-            # To S3 a gigabyte costs half of what CloudWatch takes.
-            log_destination=pulumi.Output.concat(logs.arn, "/vpc/"),
-            destination_options={
-                "file_format": "parquet",
-                "hive_compatible_partitions": True,
-                "per_hour_partition": True,
-            },
-            max_aggregation_interval=600,
-            # With its policy: otherwise AWS writes one of its own into the bucket.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs]),
-        )
+        self._flow_log(logs)
         self.register_outputs({"vpc_id": self.vpc_id})
 
     def _subnets(self, tier: str, plan: Sequence[addresses.Subnets], tags: dict[str, str]) -> list[aws.ec2.Subnet]:
@@ -166,6 +143,35 @@ class Network(pulumi.ComponentResource):
             destination_cidr_block="0.0.0.0/0",
             opts=self._child,
             **target,
+        )
+
+    def _s3_endpoint(self, cluster: str, tables: Sequence[aws.ec2.RouteTable]) -> None:
+        aws.ec2.VpcEndpoint(
+            f"{self._name}-s3",
+            vpc_id=self.vpc_id,
+            service_name=f"com.amazonaws.{self._region}.s3",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=[table.id for table in tables],
+            tags={"Name": f"{cluster}-s3"},
+            opts=self._child,
+        )
+
+    def _flow_log(self, logs: Bucket) -> None:
+        aws.ec2.FlowLog(
+            f"{self._name}-flow-log",
+            vpc_id=self.vpc_id,
+            traffic_type="ALL",
+            log_destination_type="s3",
+            # To S3 a gigabyte costs half of what CloudWatch takes.
+            log_destination=pulumi.Output.concat(logs.arn, "/vpc/"),
+            destination_options={
+                "file_format": "parquet",
+                "hive_compatible_partitions": True,
+                "per_hour_partition": True,
+            },
+            max_aggregation_interval=600,
+            # With its policy: otherwise AWS writes one of its own into the bucket.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs]),
         )
 
     def _interface_endpoints(self, cluster: str) -> None:

@@ -53,29 +53,7 @@ class SystemNodes(pulumi.ComponentResource):
             managed=NODE_POLICIES,
             opts=child,
         )
-        template = aws.ec2.LaunchTemplate(
-            f"{name}-template",
-            name=cloud_name("system"),
-            # One hop: containers do not reach the node's own credentials.
-            metadata_options={"http_endpoint": "enabled", "http_tokens": "required", "http_put_response_hop_limit": 1},
-            block_device_mappings=[
-                {
-                    "device_name": "/dev/xvda",
-                    "ebs": {
-                        "volume_size": settings.disk,
-                        "volume_type": "gp3",
-                        "encrypted": "true",
-                        "kms_key_id": key,
-                        "delete_on_termination": "true",
-                    },
-                }
-            ],
-            tag_specifications=[
-                {"resource_type": kind, "tags": {**tags(), "Name": cloud_name("system")}}
-                for kind in ("instance", "volume", "network-interface")
-            ],
-            opts=child,
-        )
+        template = _template(f"{name}-template", settings.disk, key, child)
         self.group = aws.eks.NodeGroup(
             f"{name}-group",
             cluster_name=cluster,
@@ -105,3 +83,29 @@ class SystemNodes(pulumi.ComponentResource):
             ),
         )
         self.register_outputs({})
+
+
+def _template(name: str, disk: int, key: pulumi.Input[str], opts: pulumi.ResourceOptions) -> aws.ec2.LaunchTemplate:
+    return aws.ec2.LaunchTemplate(
+        name,
+        name=cloud_name("system"),
+        # One hop: containers do not reach the node's own credentials.
+        metadata_options={"http_endpoint": "enabled", "http_tokens": "required", "http_put_response_hop_limit": 1},
+        block_device_mappings=[
+            {
+                "device_name": "/dev/xvda",
+                "ebs": {
+                    "volume_size": disk,
+                    "volume_type": "gp3",
+                    "encrypted": "true",
+                    "kms_key_id": key,
+                    "delete_on_termination": "true",
+                },
+            }
+        ],
+        tag_specifications=[
+            {"resource_type": kind, "tags": {**tags(), "Name": cloud_name("system")}}
+            for kind in ("instance", "volume", "network-interface")
+        ],
+        opts=opts,
+    )

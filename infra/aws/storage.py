@@ -50,23 +50,7 @@ class Bucket(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
         self.bucket, self.id, self.arn, self.key = made.bucket, made.id, made.arn, key
-        aws.s3.BucketPublicAccessBlock(
-            f"{name}-private",
-            bucket=made.id,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            region=region,
-            opts=child,
-        )
-        aws.s3.BucketOwnershipControls(
-            f"{name}-ownership",
-            bucket=made.id,
-            rule={"object_ownership": "BucketOwnerEnforced"},
-            region=region,
-            opts=child,
-        )
+        self._close(name, region)
         self.versioning = aws.s3.BucketVersioning(
             f"{name}-versioning",
             bucket=made.id,
@@ -102,6 +86,27 @@ class Bucket(pulumi.ComponentResource):
                 opts=child,
             )
         self.register_outputs({"bucket": self.bucket, "arn": self.arn})
+
+    def _close(self, name: str, region: str | None) -> None:
+        """Nobody outside of the account, and no access lists beside the policy."""
+        child = pulumi.ResourceOptions(parent=self)
+        aws.s3.BucketPublicAccessBlock(
+            f"{name}-private",
+            bucket=self.id,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            region=region,
+            opts=child,
+        )
+        aws.s3.BucketOwnershipControls(
+            f"{name}-ownership",
+            bucket=self.id,
+            rule={"object_ownership": "BucketOwnerEnforced"},
+            region=region,
+            opts=child,
+        )
 
 
 class Storage(pulumi.ComponentResource):
@@ -155,31 +160,40 @@ class Storage(pulumi.ComponentResource):
             for purpose in ("data", "artifacts", "models")
         }
         if replica_region is not None:
-            sources = {purpose: self.buckets[purpose] for purpose in ("data", "artifacts", "models")}
-            replication = Replication(
-                "replication", account_id=account_id, region=replica_region, source_key=key, protect=protect, opts=child
-            )
-            copies = {
-                purpose: Bucket(
-                    f"{purpose}-replica",
-                    bucket=pulumi.Output.concat(cloud_name(purpose), "-", account_id, f"-{replica_region}"),
-                    key=replication.key,
-                    logs=None,
-                    rules=[_expire_old_versions()],
-                    protect=protect,
-                    region=replica_region,
-                    opts=child,
-                )
-                for purpose in sources
-            }
-            replication.copy(
-                {
-                    purpose: Target(source=source.id, source_arn=source.arn, copy_arn=copies[purpose].arn)
-                    for purpose, source in sources.items()
-                },
-                needs=[one.versioning for one in (*sources.values(), *copies.values())],
-            )
+            self._replicate(account_id, replica_region, key, protect)
         self.register_outputs({})
+
+    def _replicate(self, account_id: pulumi.Input[str], region: str, key: pulumi.Input[str], protect: bool) -> None:
+        """Copies of everything but the logs, in another region."""
+        sources = {purpose: self.buckets[purpose] for purpose in ("data", "artifacts", "models")}
+        replication = Replication(
+            "replication",
+            account_id=account_id,
+            region=region,
+            source_key=key,
+            protect=protect,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        copies = {
+            purpose: Bucket(
+                f"{purpose}-replica",
+                bucket=pulumi.Output.concat(cloud_name(purpose), "-", account_id, f"-{region}"),
+                key=replication.key,
+                logs=None,
+                rules=[_expire_old_versions()],
+                protect=protect,
+                region=region,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for purpose in sources
+        }
+        replication.copy(
+            {
+                purpose: Target(source=source.id, source_arn=source.arn, copy_arn=copies[purpose].arn)
+                for purpose, source in sources.items()
+            },
+            needs=[one.versioning for one in (*sources.values(), *copies.values())],
+        )
 
 
 def _encryption(
