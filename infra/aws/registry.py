@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 REPOSITORIES = ("components", "serving")
-# Released images that stay; each is about 1 GB.
+# Images that stay; the components' is about 2 GB, of which most is one layer that they share.
 _KEPT = 30
 
 
