@@ -23,7 +23,7 @@ class Operators(pulumi.ComponentResource):
     ) -> None:
         super().__init__("keelson:apps:Operators", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        default_storage_class(foundation.disk_key, child)
+        default_storage_class(foundation.cluster_name, foundation.disk_key, child)
         Autoscaling("autoscaling", foundation, settings, child)
         chart("cert-manager", controllers.cert_manager(settings), opts=child)
         secrets = chart("external-secrets", controllers.external_secrets(settings), opts=child)

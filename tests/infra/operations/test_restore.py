@@ -19,7 +19,7 @@ from rich.console import Console
 
 from infra.operations.account import Account
 from infra.operations.restore import __main__ as command
-from infra.operations.restore import buckets
+from infra.operations.restore import buckets, registry
 from infra.operations.restore.buckets import Version, as_of
 from infra.operations.restore.copy import Compared, Copy, CopyError, checked_suffix
 from infra.operations.sweep.search import search
@@ -75,6 +75,9 @@ def original(aws: Any, layers: list[str]) -> None:
             aws("s3").put_object(Bucket=bucket, Key=f"part-{number}", Body=b"x" * (number + 1))
         aws("s3").put_object(Bucket=bucket, Key="part-0", Body=b"overwritten")
         aws("s3").delete_object(Bucket=bucket, Key="part-1")
+        # Deleted and written again, all within a second.
+        aws("s3").delete_object(Bucket=bucket, Key="part-2")
+        aws("s3").put_object(Bucket=bucket, Key="part-2", Body=b"again")
     aws("rds").create_db_instance(
         DBInstanceIdentifier="keelson-dev-postgres",
         Engine="postgres",
@@ -118,7 +121,7 @@ def test_the_copy_equals_the_original(restored: list[Compared]) -> None:
 
 def test_only_what_was_current_is_copied(aws: Any, restored: list[Compared]) -> None:
     found = aws("s3").list_objects_v2(Bucket=f"keelson-dev-data-drill-{ACCOUNT}-us-east-1")["Contents"]
-    assert {one["Key"]: one["Size"] for one in found} == {"part-0": 11, "part-2": 3}
+    assert {one["Key"]: one["Size"] for one in found} == {"part-0": 11, "part-2": 5}
 
 
 def test_the_copys_buckets_are_closed_to_the_public(aws: Any, restored: list[Compared]) -> None:
@@ -136,7 +139,7 @@ def test_the_copys_cost_is_told(restored: list[Compared]) -> None:
 
 def test_the_original_is_untouched(aws: Any, restored: list[Compared]) -> None:
     found = aws("s3").list_object_versions(Bucket=f"keelson-dev-data-{ACCOUNT}-us-east-1")
-    assert (len(found["Versions"]), len(found["DeleteMarkers"])) == (4, 1)
+    assert (len(found["Versions"]), len(found["DeleteMarkers"])) == (5, 2)
 
 
 def test_a_second_run_copies_nothing_again(aws: Any, copy: Copy, restored: list[Compared], layers: list[str]) -> None:
@@ -147,6 +150,16 @@ def test_a_second_run_copies_nothing_again(aws: Any, copy: Copy, restored: list[
 def test_a_lost_object_of_the_copy_is_seen(aws: Any, copy: Copy, restored: list[Compared]) -> None:
     aws("s3").delete_object(Bucket=copy.bucket_copy("data"), Key="part-2")
     assert not buckets.compared(copy, "data", prices()).equal
+
+
+def test_another_image_under_the_same_tag_is_seen(aws: Any, copy: Copy, original: None) -> None:
+    aws("ecr").create_repository(repositoryName=copy.repository_copy("serving"))
+    other = json.dumps({"schemaVersion": 2, "config": {"digest": DIGEST, "size": 1}, "layers": []})
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    aws("ecr").put_image(
+        repositoryName=copy.repository_copy("serving"), imageManifest=other, imageManifestMediaType=kind, imageTag="1"
+    )
+    assert not registry.compared(copy, "serving", prices()).equal
 
 
 def test_the_copy_goes_without_a_trace(aws: Any, copy: Copy, restored: list[Compared]) -> None:
