@@ -30,6 +30,8 @@ class Platform(BaseSettings):
     pipeline_root: str = Field(validation_alias="KEELSON_PIPELINE_ROOT")
     # Address of the KFP API, or "local" for kfp.local.
     kfp_endpoint: str = Field(validation_alias="KEELSON_KFP_ENDPOINT")
+    # The pipelines' own database: studies, promotions, running pipelines (components/database.py).
+    pipelines_database: SecretStr = Field(validation_alias="KEELSON_PIPELINES_DATABASE")
     feast_registry: SecretStr = Field(validation_alias="KEELSON_FEAST_REGISTRY")
     feast_online_host: str = Field(validation_alias="KEELSON_FEAST_ONLINE_HOST")
     feast_online_port: int = Field(validation_alias="KEELSON_FEAST_ONLINE_PORT")

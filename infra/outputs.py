@@ -31,6 +31,7 @@ OUTPUTS: tuple[Output, ...] = (
     Output(name="artifacts_bucket", env="KEELSON_ARTIFACTS_BUCKET"),
     Output(name="pipeline_root", env="KEELSON_PIPELINE_ROOT"),
     Output(name="kfp_endpoint", env="KEELSON_KFP_ENDPOINT"),
+    Output(name="pipelines_database", env="KEELSON_PIPELINES_DATABASE", secret=True),
     Output(name="feast_registry", env="KEELSON_FEAST_REGISTRY", secret=True),
     Output(name="feast_online_host", env="KEELSON_FEAST_ONLINE_HOST"),
     Output(name="feast_online_port", env="KEELSON_FEAST_ONLINE_PORT"),

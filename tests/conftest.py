@@ -142,6 +142,7 @@ def platform(object_store: ObjectStore, postgres: PostgresServer, tmp_path: Path
             "artifacts_bucket": f"{name}-artifacts",
             "pipeline_root": str(tmp_path / "pipelines"),
             "kfp_endpoint": "local",
+            "pipelines_database": f"postgresql+psycopg://{name}:{password}@127.0.0.1:{postgres.port}/{name}",
             "feast_registry": f"postgresql+psycopg://{name}:{password}@127.0.0.1:{postgres.port}/{name}",
             "feast_online_host": "127.0.0.1",
             "feast_online_port": postgres.port,

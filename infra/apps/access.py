@@ -51,7 +51,14 @@ _PIPELINE_BUCKETS = (
     BucketGrant(bucket="models", prefix="", actions=WRITE),
 )
 _WRITE_SECRET = ("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret", "secretsmanager:PutSecretValue")
-_APPLICATION_SECRETS = ("mlflow-database", "feast-database", "kubeflow-database", "grafana", "sign-in")
+_APPLICATION_SECRETS = (
+    "mlflow-database",
+    "feast-database",
+    "pipelines-database",
+    "kubeflow-database",
+    "grafana",
+    "sign-in",
+)
 
 ACCESS: tuple[Access, ...] = (
     Access(

@@ -6,6 +6,7 @@ import pulumi
 
 from infra import outputs
 from infra.apps.foundation import Foundation
+from infra.apps.secrets import Field
 from infra.settings.cloud import CloudSettings
 
 CONFIGURATION = SECRETS = "platform"
@@ -14,10 +15,15 @@ AUTHORITY = "postgres-authority"
 AUTHORITY_FOLDER = "/etc/keelson/postgres"
 CLIENTS = ("kubeflow", "feast", "monitoring")
 FEAST_SECRET = "feast-database"  # noqa: S105 (a name)
+PIPELINES_SECRET = "pipelines-database"  # noqa: S105 (a name)
 
 _AUTHORITY_FILE = "ca.pem"
-# Contract output → key of the secret that the database bootstrap fills. Values never pass through the program.
-SECRET_OUTPUTS: Mapping[str, str] = {"feast_registry": "uri", "feast_online_password": "password"}
+# Contract output → secret that the database bootstrap fills, and its key. Values never pass through the program.
+SECRET_OUTPUTS: Mapping[str, tuple[str, str]] = {
+    "pipelines_database": (PIPELINES_SECRET, "uri"),
+    "feast_registry": (FEAST_SECRET, "uri"),
+    "feast_online_password": (FEAST_SECRET, "password"),
+}
 
 # A URL has no room for it, so every connection learns from these that the server must prove who it is.
 LIBPQ: Mapping[str, str] = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": f"{AUTHORITY_FOLDER}/{_AUTHORITY_FILE}"}
@@ -56,8 +62,8 @@ def values(foundation: Foundation, settings: CloudSettings) -> dict[str, pulumi.
     """All of the contract by output name. In place of a secret stands where it is kept:
     ``secretsmanager:<secret>:<key>``."""
     kept = {
-        output: pulumi.Output.concat("secretsmanager:", foundation.secrets[FEAST_SECRET], f":{key}")
-        for output, key in SECRET_OUTPUTS.items()
+        output: pulumi.Output.concat("secretsmanager:", foundation.secrets[secret], f":{key}")
+        for output, (secret, key) in SECRET_OUTPUTS.items()
     }
     return {**plain_values(foundation, settings), **kept}
 
@@ -69,11 +75,16 @@ def configuration(foundation: Foundation, settings: CloudSettings) -> dict[str, 
     return {**{name: value for name, value in named.items() if name not in hidden}, **LIBPQ}
 
 
-def secret_keys() -> dict[str, str]:
-    """Keys of the Kubernetes Secret, and the keys of the secret ``feast-database`` that they are copied from."""
-    return {output.env: SECRET_OUTPUTS[output.name] for output in outputs.OUTPUTS if output.name in SECRET_OUTPUTS}
+def secret_fields(foundation: Foundation) -> dict[str, Field]:
+    """Keys of the Kubernetes Secret, and where each is copied from. Every client gets them all: ``Platform`` is read
+    whole, and materialisation takes its turn with pipeline steps by a lock in the pipelines' database."""
+    named = {output.name: output.env for output in outputs.OUTPUTS}
+    return {
+        named[output]: Field(source=foundation.secrets[secret], key=key)
+        for output, (secret, key) in SECRET_OUTPUTS.items()
+    }
 
 
-def authority_keys() -> dict[str, str]:
-    """The same for the Secret with the certificate authority."""
-    return {_AUTHORITY_FILE: "ca"}
+def authority_fields(source: pulumi.Input[str]) -> dict[str, Field]:
+    """The same for the Secret with the certificate authority, which every database's secret holds."""
+    return {_AUTHORITY_FILE: Field(source=source, key="ca")}

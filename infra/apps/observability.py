@@ -19,7 +19,7 @@ from infra.apps.dashboards import DASHBOARDS, grafana
 from infra.apps.foundation import Foundation
 from infra.apps.monitors import MONITORS, pod_monitor
 from infra.apps.priority import SERVICE
-from infra.apps.secrets import external_secret
+from infra.apps.secrets import external_secret, same_keys
 from infra.apps.storage_classes import NAME as STORAGE_CLASS
 from infra.settings.cloud import CloudSettings
 
@@ -173,8 +173,7 @@ class Observability(pulumi.ComponentResource):
             f"{name}-grafana",
             namespace=NAMESPACE,
             name="grafana",
-            source=foundation.secrets["grafana"],
-            keys={"admin-user": "admin-user", "admin-password": "admin-password"},
+            fields=same_keys(foundation.secrets["grafana"], ["admin-user", "admin-password"]),
             opts=child,
         )
         for title, dashboard in DASHBOARDS.items():

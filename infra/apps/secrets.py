@@ -1,6 +1,7 @@
 """Secrets on the cluster: copies, kept by External Secrets, of what stands in AWS Secrets Manager."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes import apiextensions, meta
@@ -24,22 +25,33 @@ def secret_store(name: str, region: str, opts: pulumi.ResourceOptions) -> apiext
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One value in Secrets Manager: the name of a secret whose value is a JSON object, and the object's key."""
+
+    source: pulumi.Input[str]
+    key: str
+
+
+def same_keys(source: pulumi.Input[str], keys: Iterable[str]) -> dict[str, Field]:
+    """Keys that a Kubernetes secret has from one secret in Secrets Manager, under the same names."""
+    return {key: Field(source=source, key=key) for key in keys}
+
+
 def external_secret(
     title: str,
     *,
     namespace: str,
     name: str,
-    source: pulumi.Input[str],
-    keys: Mapping[str, str],
+    fields: Mapping[str, Field],
     opts: pulumi.ResourceOptions,
 ) -> apiextensions.CustomResource:
-    """A Kubernetes secret made from one secret in Secrets Manager, and kept equal to it.
+    """A Kubernetes secret made from secrets in Secrets Manager, and kept equal to them.
 
     Args:
         title: Logical name in Pulumi.
         name: Name of the Kubernetes secret, and of the object that keeps it.
-        source: Name of the secret in Secrets Manager, whose value is a JSON object.
-        keys: Key of the Kubernetes secret → key of the JSON object.
+        fields: Each key of the Kubernetes secret, and where its value comes from.
     """
     return apiextensions.CustomResource(
         title,
@@ -51,8 +63,8 @@ def external_secret(
             "secretStoreRef": {"kind": "ClusterSecretStore", "name": STORE},
             "target": {"name": name, "creationPolicy": "Owner"},
             "data": [
-                {"secretKey": key, "remoteRef": {"key": source, "property": field}}
-                for key, field in sorted(keys.items())
+                {"secretKey": key, "remoteRef": {"key": field.source, "property": field.key}}
+                for key, field in sorted(fields.items())
             ],
         },
         opts=opts,

@@ -15,7 +15,7 @@ from infra.apps.ingress import Pages
 from infra.apps.mlflow import Mlflow
 from infra.apps.monitor import Monitor
 from infra.apps.mysql import Mysql
-from infra.apps.secrets import external_secret
+from infra.apps.secrets import Field, external_secret, same_keys
 from infra.apps.serving import Serving
 from infra.settings.cloud import CloudSettings
 from infra.versions import versions
@@ -95,26 +95,27 @@ class Workloads(pulumi.ComponentResource):
 
     def _secrets(self, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
         """Copies of what the applications sign in with, in their namespaces."""
-        feast, tracking = contract.FEAST_SECRET, mlflow.DATABASE_SECRET
-        wanted: list[tuple[str, str, str, Mapping[str, str]]] = [
-            *((namespace, contract.SECRETS, feast, contract.secret_keys()) for namespace in contract.CLIENTS),
-            *((namespace, contract.AUTHORITY, feast, contract.authority_keys()) for namespace in contract.CLIENTS),
-            (mlflow.NAMESPACE, tracking, tracking, {"uri": "uri"}),
-            (mlflow.NAMESPACE, contract.AUTHORITY, tracking, contract.authority_keys()),
+        stored, tracking = self._foundation.secrets, mlflow.DATABASE_SECRET
+        platform = contract.secret_fields(self._foundation)
+        authority = contract.authority_fields(stored[contract.FEAST_SECRET])
+        wanted: list[tuple[str, str, Mapping[str, Field]]] = [
+            *((namespace, contract.SECRETS, platform) for namespace in contract.CLIENTS),
+            *((namespace, contract.AUTHORITY, authority) for namespace in contract.CLIENTS),
+            (mlflow.NAMESPACE, tracking, same_keys(stored[tracking], ["uri"])),
+            (mlflow.NAMESPACE, contract.AUTHORITY, contract.authority_fields(stored[tracking])),
         ]
         if self._settings.sign_in is not None:
-            keys = {"client-secret": "client-secret", "cookie-secret": "cookie-secret"}
-            wanted.append((ingress.NAMESPACE, ingress.SECRET, ingress.SECRET, keys))
+            fields = same_keys(stored[ingress.SECRET], ["client-secret", "cookie-secret"])
+            wanted.append((ingress.NAMESPACE, ingress.SECRET, fields))
         return [
             external_secret(
                 f"{self._name}-{namespace}-{name}",
                 namespace=namespace,
                 name=name,
-                source=self._foundation.secrets[source],
-                keys=keys,
+                fields=fields,
                 opts=opts,
             )
-            for namespace, name, source, keys in wanted
+            for namespace, name, fields in wanted
         ]
 
 

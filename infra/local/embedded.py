@@ -76,7 +76,7 @@ class EmbeddedPlatform(pulumi.ComponentResource):
             folder,
         )
         made = {}
-        for name in ("mlflow", "feast"):
+        for name in ("mlflow", "feast", "pipelines"):
             password = self._password(name)
             opts = pulumi.ResourceOptions(parent=server, depends_on=[server])
             made[name] = (
@@ -103,6 +103,7 @@ class EmbeddedPlatform(pulumi.ComponentResource):
     def _contract(self, databases: Mapping[str, tuple[Database, pulumi.Output[str]]]) -> dict[str, pulumi.Input[str]]:
         port = self._port
         _, feast_password = databases["feast"]
+        _, pipelines_password = databases["pipelines"]
         return {
             "stack": "local",
             "mlflow_tracking_uri": http(port["mlflow"]),
@@ -114,6 +115,7 @@ class EmbeddedPlatform(pulumi.ComponentResource):
             "artifacts_bucket": ARTIFACTS_BUCKET,
             "pipeline_root": str(self._layout.pipeline_root),
             "kfp_endpoint": "local",
+            "pipelines_database": _database_url("pipelines", pipelines_password, port["postgres"]),
             "feast_registry": _database_url("feast", feast_password, port["postgres"]),
             "feast_online_host": HOST,
             "feast_online_port": str(port["postgres"]),

@@ -22,7 +22,11 @@ from pydantic import BaseModel, ConfigDict
 from . import authority, mysql, postgres
 from .vault import BootstrapError, Values, Vault, completed, new_password
 
-POSTGRES_APPLICATIONS: Mapping[str, str] = {"mlflow-database": "mlflow", "feast-database": "feast"}
+POSTGRES_APPLICATIONS: Mapping[str, str] = {
+    "mlflow-database": "mlflow",
+    "feast-database": "feast",
+    "pipelines-database": "pipelines",
+}
 MYSQL_SECRET = "kubeflow-database"  # noqa: S105 (a name)
 _CONNECT_SECONDS = 5
 

@@ -156,7 +156,7 @@ def workflows(foundation: Foundation, settings: CloudSettings) -> dict[str, pulu
         "spec": {
             "podPriorityClassName": BATCH,
             "ttlStrategy": ended,
-            "templateDefaults": {"retryStrategy": {"limit": "2", "retryPolicy": "OnError"}},
+            "templateDefaults": {"retryStrategy": _RETRY},
         }
     }
     return {
@@ -168,6 +168,12 @@ def workflows(foundation: Foundation, settings: CloudSettings) -> dict[str, pulu
     }
 
 
+# A pod that was killed, for want of memory or by a node that went, is started anew; a step that said no is not.
+_RETRY: Mapping[str, str] = {
+    "limit": "2",
+    "retryPolicy": "Always",
+    "expression": "lastRetry.status == 'Error' || asInt(lastRetry.exitCode) > 128",
+}
 _RESTRICTED: Mapping[str, Any] = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,

@@ -18,7 +18,7 @@ from infra.apps.foundation import Foundation
 from infra.apps.kubeflow import configuration
 from infra.apps.kubeflow.admission import StepAdmission
 from infra.apps.kubeflow.images import pulled, with_pinned_images
-from infra.apps.secrets import external_secret
+from infra.apps.secrets import external_secret, same_keys
 from infra.settings.cloud import CloudSettings
 from infra.versions import versions
 
@@ -109,8 +109,7 @@ class KubeflowPipelines(pulumi.ComponentResource):
             f"{self._name}-database",
             namespace=NAMESPACE,
             name=DATABASE_SECRET,
-            source=foundation.secrets[_SOURCE],
-            keys={"username": "username", "password": "password"},
+            fields=same_keys(foundation.secrets[_SOURCE], ["username", "password"]),
             opts=opts,
         )
         return [signing, database]

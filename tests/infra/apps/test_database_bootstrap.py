@@ -22,7 +22,8 @@ from infra.apps.bootstrap.databases import Bootstrap, Plan
 from infra.apps.bootstrap.vault import BootstrapError, Vault, completed, new_password
 
 MakeAll = Callable[..., Any]
-SECRETS = ("mlflow-database", "feast-database", "kubeflow-database", "grafana", "sign-in")
+SECRETS = ("mlflow-database", "feast-database", "pipelines-database", "kubeflow-database", "grafana", "sign-in")
+APPLICATIONS = ("mlflow", "feast", "pipelines")
 MASTER = "master"
 
 
@@ -65,7 +66,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Any]:
         connection.execute(f"ALTER DATABASE postgres OWNER TO {MASTER}")
     yield running
     with running.connect() as connection:
-        for name in ("mlflow", "feast"):
+        for name in APPLICATIONS:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
             connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
         connection.execute("ALTER DATABASE postgres OWNER TO postgres")
@@ -104,7 +105,7 @@ def stored(client: Any, name: str) -> dict[str, str]:
 
 def test_each_application_signs_in_to_its_own_database_by_what_its_secret_says(run: Any, secrets_manager: Any) -> None:
     run()
-    for name in ("mlflow", "feast"):
+    for name in APPLICATIONS:
         uri = stored(secrets_manager, f"{name}-database")["uri"].replace("+psycopg", "")
         with psycopg.connect(uri) as connection:
             connection.execute("CREATE TABLE proof (id int)")
@@ -115,7 +116,7 @@ def test_each_application_signs_in_to_its_own_database_by_what_its_secret_says(r
 def test_an_application_reaches_no_other_database(run: Any, server: Any, secrets_manager: Any) -> None:
     run()
     password = stored(secrets_manager, "mlflow-database")["password"]
-    for database in ("feast", "postgres"):
+    for database in ("feast", "pipelines", "postgres"):
         with pytest.raises(psycopg.OperationalError, match="permission denied"):
             psycopg.connect(host="127.0.0.1", port=server.port, user="mlflow", password=password, dbname=database)
 
@@ -136,7 +137,7 @@ def test_the_master_user_keeps_no_membership_of_an_applications_role(run: Any, s
 
 def test_a_second_run_changes_nothing(run: Any, secrets_manager: Any) -> None:
     def versions() -> list[str]:
-        asked = [f"keelson/{name}-database" for name in ("mlflow", "feast")]
+        asked = [f"keelson/{name}-database" for name in APPLICATIONS]
         return [secrets_manager.get_secret_value(SecretId=name)["VersionId"] for name in asked]
 
     run()
@@ -197,8 +198,8 @@ def test_a_server_that_does_not_prove_who_it_is_is_refused(server: Any, secrets_
 
 def test_no_password_is_said(run: Any, secrets_manager: Any) -> None:
     said = "\n".join(run())
-    for name in ("mlflow-database", "feast-database"):
-        assert stored(secrets_manager, name)["password"] not in said
+    for name in APPLICATIONS:
+        assert stored(secrets_manager, f"{name}-database")["password"] not in said
 
 
 def test_grafana_and_sign_in_get_secrets_of_their_own(server: Any, secrets_manager: Any) -> None:

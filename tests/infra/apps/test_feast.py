@@ -33,6 +33,16 @@ def secret_keys(external_secret: dict[str, Any]) -> list[str]:
     return [one["secretKey"] for one in external_secret["spec"]["data"]]
 
 
+def test_each_database_is_opened_by_its_own_secret(make_all: MakeAll) -> None:
+    copied = make_all().one("ExternalSecret", "platform", "kubeflow")["spec"]["data"]
+    sources = {one["secretKey"]: (one["remoteRef"]["key"], one["remoteRef"]["property"]) for one in copied}
+    assert sources == {
+        "KEELSON_FEAST_REGISTRY": ("keelson/feast-database", "uri"),
+        "KEELSON_FEAST_ONLINE_PASSWORD": ("keelson/feast-database", "password"),
+        "KEELSON_PIPELINES_DATABASE": ("keelson/pipelines-database", "uri"),
+    }
+
+
 def test_no_secret_of_the_contract_is_in_a_config_map(make_all: MakeAll) -> None:
     hidden = {output.env for output in outputs.OUTPUTS if output.secret}
     for one in make_all().of("ConfigMap"):

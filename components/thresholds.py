@@ -1,0 +1,30 @@
+"""Every number that a gate of the pipeline decides by. Where each comes from is written in docs/product.md."""
+
+from typing import Final
+
+# Validation of data.
+MAX_DATA_AGE_DAYS: Final = 120
+# Value skew: the share of falsely alarmed data versions, over all columns together, and the least effect that matters.
+SKEW_SIGNIFICANCE: Final = 0.01
+SKEW_EFFECT: Final = 0.1
+
+# Offline and online features: the largest relative difference between a value and itself.
+PARITY_TOLERANCE: Final = 1e-9
+
+# The gate. A candidate's mean absolute error (MAE) relative to the champion's, over all test trips and over a slice.
+MAX_RELATIVE_REGRESSION: Final = 0.01
+MAX_SLICE_REGRESSION: Final = 0.05
+# Slices with fewer test trips say nothing.
+MIN_SLICE_ROWS: Final = 100
+# At most this share of the baseline's MAE.
+MAX_SHARE_OF_BASELINE: Final = 0.95
+CONFIDENCE: Final = 0.95
+
+# Prediction intervals hold this share of the trips, give or take the tolerance.
+INTERVAL_COVERAGE: Final = 0.8
+COVERAGE_TOLERANCE: Final = 0.05
+
+# Budgets of a model in the bundle: one trip on one core, and the model folder.
+MAX_MEDIAN_MILLISECONDS: Final = 10.0
+MAX_MEGABYTES: Final = 50.0
+MAX_RESIDENT_MEGABYTES: Final = 600.0

@@ -1,0 +1,48 @@
+"""Locks in the pipelines' database."""
+
+import os
+import subprocess
+import sys
+
+from components.database import alone, open_engine
+from components.platform import Platform
+
+
+def test_a_name_is_locked_for_all_but_its_holder(platform: Platform) -> None:
+    engine = open_engine(platform)
+    with alone(engine, "this") as held:
+        assert held is not None
+        with alone(engine, "this", wait=False) as second:
+            assert second is None
+        with alone(engine, "that", wait=False) as other:
+            assert other is not None
+    with alone(engine, "this", wait=False) as again:
+        assert again is not None
+
+
+def test_a_killed_holder_holds_nothing(platform: Platform) -> None:
+    program = (
+        "import sys, time\nfrom sqlalchemy import create_engine\nfrom components.database import alone\n"
+        "with alone(create_engine(sys.argv[1]), 'this'):\n    print('held', flush=True)\n    time.sleep(60)\n"
+    )
+    url = platform.pipelines_database.get_secret_value()
+    holder = subprocess.Popen([sys.executable, "-c", program, url], stdout=subprocess.PIPE, env=dict(os.environ))
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    with alone(open_engine(platform), "this", wait=False) as lock:
+        assert lock is None
+    holder.kill()
+    holder.wait()
+    with alone(open_engine(platform), "this") as lock:
+        assert lock is not None
+
+
+def test_what_the_block_raises_comes_out_and_frees_the_name(platform: Platform) -> None:
+    engine = open_engine(platform)
+    try:
+        with alone(engine, "this"):
+            raise ValueError("inside")
+    except ValueError as error:
+        assert str(error) == "inside"
+    with alone(engine, "this", wait=False) as lock:
+        assert lock is not None
