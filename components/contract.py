@@ -132,6 +132,8 @@ COLUMNS: tuple[Column, ...] = (
 )
 # Spellings and columns that appear in some years of the public files.
 ALIASES = {"airport_fee": "Airport_fee"}
+# Columns of some years that are left out; one that is not named here or above is schema skew.
+IGNORED_COLUMNS = frozenset({"cbd_congestion_fee"})
 
 # A trip is at least one second and under four hours; longer or negative ones are recording faults.
 MIN_DURATION_SECONDS = 1.0

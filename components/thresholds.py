@@ -4,6 +4,12 @@ from typing import Final
 
 # Validation of data.
 MAX_DATA_AGE_DAYS: Final = 120
+# Whether older data stop the run, or are only told: a past month is good data for an experiment.
+STALE_DATA_STOPS: Final = False
+# The share of trips that may repeat another in every column; a file that was delivered twice exceeds it.
+MAX_REPEATED_SHARE: Final = 0.001
+# The share of missing values in a column that the model needs and that may be missing.
+MAX_MISSING_SHARE: Final = 0.5
 # Value skew: the share of falsely alarmed data versions, over all columns together, and the least effect that matters.
 SKEW_SIGNIFICANCE: Final = 0.01
 SKEW_EFFECT: Final = 0.1

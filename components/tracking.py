@@ -106,10 +106,16 @@ class Tracking:
 
     def upload(self, run: Run, file: Path, path: str) -> None:
         """Store a file among a run's artifacts at a path, e.g. ``model/model.txt``."""
-        target = f"{_artifact_path(run.artifact_uri)}/{path}"
         with file.open("rb") as stream:
-            response = self._http.put(f"/api/2.0/mlflow-artifacts/artifacts/{quote(target)}", content=stream)
-        _check(response)
+            self._put(run, path, stream)
+
+    def upload_text(self, run: Run, text: str, path: str) -> None:
+        """Store a text among a run's artifacts at a path."""
+        self._put(run, path, text.encode())
+
+    def _put(self, run: Run, path: str, content: Any) -> None:
+        target = f"{_artifact_path(run.artifact_uri)}/{path}"
+        _check(self._http.put(f"/api/2.0/mlflow-artifacts/artifacts/{quote(target)}", content=content))
 
     def download(self, source: str, name: str, folder: Path) -> Path:
         """Fetch the artifact ``source/name`` to a folder; returns the file."""
@@ -129,6 +135,12 @@ class Tracking:
         found = self._call("GET", "registered-models/alias", absent_ok=True, params={"name": model, "alias": alias})
         return None if found is None else _version(found["model_version"])
 
+    def version(self, model: str, number: int) -> ModelVersion | None:
+        """A model version by its number, or None."""
+        query = {"name": model, "version": str(number)}
+        found = self._call("GET", "model-versions/get", absent_ok=True, params=query)
+        return None if found is None else _version(found["model_version"])
+
     def versions_of_run(self, model: str, run: Run) -> list[ModelVersion]:
         """The versions of a model that a run has registered."""
         query = {"filter": f"run_id='{run.run_id}'", "max_results": "100"}
@@ -145,6 +157,11 @@ class Tracking:
         """Set one tag of a model version."""
         body = {"name": model, "version": str(version), "key": key, "value": value}
         self._call("POST", "model-versions/set-tag", json=body)
+
+    def describe_version(self, model: str, version: int, text: str) -> None:
+        """Set the description of a model version; MLflow shows it as Markdown."""
+        body = {"name": model, "version": str(version), "description": text}
+        self._call("PATCH", "model-versions/update", json=body)
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
         """Point an alias to a version."""

@@ -1,10 +1,11 @@
-"""The real parts that tests talk to: a Postgres and an S3 server on free loopback ports, with data of their own."""
+"""The real parts that tests talk to, on free loopback ports: a Postgres, an S3 server and an MLflow server."""
 
 import os
 import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import sysconfig
 import time
 import uuid
@@ -13,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
+import httpx
 import psycopg
 import pytest
 from psycopg import sql
 
+from components import contract
 from components.platform import Platform
 
 ROOT = Path(__file__).parents[1]
@@ -157,6 +160,33 @@ def platform(object_store: ObjectStore, postgres: PostgresServer, tmp_path: Path
             "evidently_url": nowhere,
         }
     )
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real MLflow server that proxies artifacts; tests share it."""
+    folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
+    uri = f"http://127.0.0.1:{port}"
+    command = [str(Path(sys.executable).with_name("mlflow")), "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PATH": str(Path(sys.executable).parent)}
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
+    try:
+        wait_until(lambda: httpx.get(f"{uri}/health").raise_for_status(), server, 120)
+        yield uri
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture
+def tracked_platform(platform: Platform, mlflow_server: str) -> Platform:
+    """A platform with buckets and databases of its own, and an MLflow server in which no model is registered."""
+    body = {"name": contract.MODEL_NAME}
+    httpx.request("DELETE", f"{mlflow_server}/api/2.0/mlflow/registered-models/delete", json=body)
+    return platform.model_copy(update={"mlflow_tracking_uri": mlflow_server})
 
 
 def _s3(store: ObjectStore):

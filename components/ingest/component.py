@@ -3,14 +3,17 @@
 from typing import NamedTuple
 
 from kfp import dsl
-from kfp.dsl import Artifact, Output
+from kfp.dsl import HTML, Artifact, Output
 
 from components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def ingest(source: str, rows: int, seed: int, fingerprint: str, report: Output[Artifact]) -> NamedTuple(
-    "Ingested", [("data_version", int), ("rows_read", int), ("rows_written", int)]
+def ingest(
+    source: str, rows: int, seed: int, fingerprint: str, report: Output[Artifact], page: Output[HTML]
+) -> NamedTuple(
+    "Ingested",
+    [("decision", str), ("data_version", int), ("rows_read", int), ("rows_written", int), ("content_sha256", str)],
 ):  # pyright: ignore[reportInvalidTypeForm]
     """Write the usable trips of a source as a version of the trips table.
 
@@ -19,13 +22,24 @@ def ingest(source: str, rows: int, seed: int, fingerprint: str, report: Output[A
         rows: Trips to generate; files are read whole.
         seed: Seed of generated trips.
         fingerprint: Content of the source; a changed source has another one, so it is read again.
-        report: JSON with counts, unknown columns and rejected rows.
+        report: JSON with counts, rejected rows and, where the columns are not the contract's, violations.
+        page: The same for people.
+
+    Returns:
+        decision: "ingested", or "schema_skew" for a source that no later step may see.
+        data_version: Version of the trips table; -1 at schema skew.
+        rows_read: Rows in the source.
+        rows_written: Rows in the version.
+        content_sha256: Of the rows in the version.
     """
     from datetime import UTC, datetime
-    from pathlib import Path
 
+    from components.artifacts import publish
     from components.ingest import step
     from components.platform import Platform
 
-    result = step.ingest(Platform(), source, rows, seed, Path(report.path), datetime.now(UTC))  # pyright: ignore[reportCallIssue]
-    return (result.data_version, result.rows_read, result.rows_written)
+    with publish(report) as report_file, publish(page) as page_file:
+        files = {"report": report_file, "page": page_file}
+        result = step.ingest(Platform(), source, rows, seed, **files, now=datetime.now(UTC))  # pyright: ignore[reportCallIssue]
+    counts = (result.rows_read, result.rows_written)
+    return (result.decision, result.data_version, *counts, result.fingerprint)

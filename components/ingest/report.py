@@ -2,14 +2,16 @@
 
 import json
 from collections import Counter, defaultdict
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
 from components import contract
 from components.ingest.checks import REASON
+from components.page import Section, Table, render
 from components.trips.conform import TypedBatch
+from components.trips.source_error import Breach
 
 MAX_EXAMPLES = 10
 
@@ -20,7 +22,7 @@ class Findings:
     Attributes:
         rows_read: All rows.
         rejected: Rows left out, by reason.
-        unknown: Columns that the contract does not know, by the number of origins that have them.
+        ignored: Columns that the contract leaves out, by the number of origins that have them.
         absent: Optional columns of the contract, by the number of origins that lack them.
     """
 
@@ -28,13 +30,13 @@ class Findings:
         self.rows_read = 0
         self.rejected: Counter[str] = Counter()
         self._examples: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        self._unknown: dict[str, set[str]] = defaultdict(set)
+        self._ignored: dict[str, set[str]] = defaultdict(set)
         self._absent: dict[str, set[str]] = defaultdict(set)
 
     def see(self, batch: TypedBatch) -> None:
         """Note a batch's rows and columns."""
         self.rows_read += len(batch.frame)
-        for names, noted in ((batch.unknown, self._unknown), (batch.absent, self._absent)):
+        for names, noted in ((batch.ignored, self._ignored), (batch.absent, self._absent)):
             for name in names:
                 noted[name].add(batch.origin)
 
@@ -47,8 +49,8 @@ class Findings:
             columns = ["row", *(column.name for column in contract.COLUMNS)]
             self._examples[reason] += [{"origin": origin, **row} for row in some.select(columns).iter_rows(named=True)]
 
-    def write(self, file: Path, **more: object) -> None:
-        """Write the JSON report."""
+    def as_json(self, **more: object) -> str:
+        """The report for programs."""
         content = {
             **more,
             "rows_read": self.rows_read,
@@ -56,8 +58,30 @@ class Findings:
                 reason: {"rows": count, "examples": self._examples[reason]}
                 for reason, count in self.rejected.most_common()
             },
-            "unknown_columns": {name: len(origins) for name, origins in sorted(self._unknown.items())},
+            "ignored_columns": {name: len(origins) for name, origins in sorted(self._ignored.items())},
             "absent_columns": {name: len(origins) for name, origins in sorted(self._absent.items())},
         }
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(content, indent=2, default=str), encoding="utf-8")
+        return json.dumps(content, indent=2, default=str) + "\n"
+
+    def as_page(self, source: str, breaches: Sequence[Breach] = ()) -> str:
+        """The report for people."""
+        left_out = sum(self.rejected.values())
+        said = f"{self.rows_read:,} trips were read and {left_out:,} of them left out."
+        if breaches:
+            said = f"Schema skew: the run stops here, and nothing was written. {said}"
+        sections = [Section(heading="Outcome", text=said)]
+        if breaches:
+            rows = [(one.origin, one.column, one.rule, one.rows) for one in breaches]
+            columns = ("Origin", "Column", "What should hold", "Rows that do not")
+            sections.append(Section(heading="Violations", table=Table(columns=columns, rows=rows)))
+        if self.rejected:
+            counts = Table(columns=("Reason", "Trips"), rows=self.rejected.most_common())
+            sections.append(Section(heading="Trips left out", table=counts))
+        sections += [self._examples_of(reason) for reason in self.rejected]
+        return render(f"Ingestion of {source}", sections)
+
+    def _examples_of(self, reason: str) -> Section:
+        shown = self._examples[reason]
+        cells = [[v if isinstance(v, int | float | None) else str(v) for v in row.values()] for row in shown]
+        table = Table(columns=list(shown[0]), rows=cells)
+        return Section(heading=f"Examples: {reason}", text=f"The first {len(shown)} of them.", table=table)

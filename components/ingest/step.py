@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -18,33 +19,38 @@ from components.ingest.report import Findings
 from components.platform import Platform
 from components.trips import source as trip_source
 from components.trips.conform import conform
-from components.trips.source_error import SourceError
+from components.trips.source_error import Breach, SchemaSkewError
 
+INGESTED, SCHEMA_SKEW = "ingested", "schema_skew"
 SCHEMA = pa.schema([(column.name, pa.type_for_alias(column.kind)) for column in contract.COLUMNS])
 _NAMES = SCHEMA.names
 _WALL_CLOCK = ZoneInfo("America/New_York")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class IngestResult:
     """What became of a source's rows.
 
     Attributes:
-        data_version: Version of the trips table that holds them.
+        decision: INGESTED, or SCHEMA_SKEW where the source has other columns than the contract or no usable row.
+        data_version: Version of the trips table that holds them; -1 at schema skew.
         rows_read: Rows in the source.
         rows_written: Rows in the version.
         rejected: Rows left out, by reason.
         fingerprint: SHA-256 of the rows written.
     """
 
-    data_version: int
+    decision: str
+    data_version: int = -1
     rows_read: int
-    rows_written: int
+    rows_written: int = 0
     rejected: dict[str, int]
-    fingerprint: str
+    fingerprint: str = ""
 
 
-def ingest(platform: Platform, source: str, rows: int, seed: int, report: Path, now: datetime) -> IngestResult:
+def ingest(
+    platform: Platform, source: str, rows: int, seed: int, *, report: Path, page: Path, now: datetime
+) -> IngestResult:
     """Write the usable trips of a source as a new version of the trips table, or find the version that holds them.
 
     The table is not touched before the whole source is read, so a failure leaves nothing in it. Memory is bounded:
@@ -55,31 +61,48 @@ def ingest(platform: Platform, source: str, rows: int, seed: int, report: Path, 
         source: As for ``components.trips.source.batches``.
         rows: Trips to generate; files are read whole.
         seed: Of generated trips.
-        report: Written: JSON with counts, unknown columns, and rejected rows by reason with up to 10 examples.
+        report: Written: JSON with counts, left-out columns, rejected rows by reason with up to 10 examples, and at
+            schema skew the violations.
+        page: Written: the same as HTML.
         now: Trips that begin later are rejected. Without a zone it is New York wall clock.
 
     Raises:
-        SourceError: The source cannot be used, or none of its rows can.
+        SourceError: The source cannot be read.
         components.tables.WriteConflict: Other writers were faster time and again.
     """
-    findings = Findings()
+    findings, breaches, written = Findings(), (), {}
     wall_clock = now.astimezone(_WALL_CLOCK).replace(tzinfo=None) if now.tzinfo else now
+    try:
+        written = _write(platform, source, rows, seed, wall_clock, findings)
+    except SchemaSkewError as skew:
+        breaches = skew.breaches
+    decision = SCHEMA_SKEW if breaches else INGESTED
+    violations = [{**vars(breach), "examples": []} for breach in breaches]
+    content = findings.as_json(source=source, decision=decision, violations=violations, **written)
+    report.write_text(content, encoding="utf-8")
+    page.write_text(findings.as_page(source, breaches), encoding="utf-8")
+    return IngestResult(decision=decision, rows_read=findings.rows_read, rejected=dict(findings.rejected), **written)
+
+
+def _write(platform: Platform, source: str, rows: int, seed: int, now: datetime, findings: Findings) -> dict[str, Any]:
+    """Write the version; returns its number, its rows and its fingerprint by name."""
     with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
         spool = Path(folder) / "trips.parquet"
-        trips_per_day = _spool(source, rows, seed, wall_clock, spool, findings)
-        stray = stray_days(trips_per_day)
+        stray = stray_days(_spool(source, rows, seed, now, spool, findings))
         if stray:
             spool = _without(stray, spool, findings)
-        written = pq.read_metadata(spool).num_rows
-        if not written:
-            findings.write(report, source=source, rows_written=0)
-            reasons = ", ".join(f"{reason} {count}" for reason, count in findings.rejected.most_common())
-            raise SourceError(f"none of the {findings.rows_read} rows of DATA={source} can be used: {reasons}")
+        count = pq.read_metadata(spool).num_rows
+        if not count:
+            raise SchemaSkewError(
+                [
+                    Breach(origin=source, column="(trip)", rule=f"some trip is not {reason}", rows=rejected)
+                    for reason, rejected in findings.rejected.most_common()
+                ]
+            )
         with spool.open("rb") as content:
             fingerprint = hashlib.file_digest(content, "sha256").hexdigest()
         version = tables.write_version(platform, tables.TRIPS, spool, fingerprint)
-    findings.write(report, source=source, rows_written=written, data_version=version, fingerprint=fingerprint)
-    return IngestResult(version, findings.rows_read, written, dict(findings.rejected), fingerprint)
+    return {"data_version": version, "rows_written": count, "fingerprint": fingerprint}
 
 
 def _spool(source: str, rows: int, seed: int, now: datetime, spool: Path, findings: Findings) -> Counter[date]:

@@ -10,7 +10,7 @@ import polars as pl
 from components import contract
 from components.contract import Column, Kind
 from components.trips.files import RawBatch
-from components.trips.source_error import SourceError
+from components.trips.source_error import Breach, SchemaSkewError
 
 # Name of the column that says which value of a row could not be cast; null where all could.
 NOT_CASTABLE = "__not_castable"
@@ -33,14 +33,14 @@ class TypedBatch:
     Attributes:
         origin: The file, or the name of another source.
         first_row: Number of the first row in its origin, from 0.
-        unknown: Columns of the origin that the contract does not know; they are left out.
+        ignored: Columns of the origin that the contract leaves out.
         absent: Columns of the contract that the origin lacks; they are null.
         frame: The contract's columns and NOT_CASTABLE.
     """
 
     origin: str
     first_row: int
-    unknown: tuple[str, ...]
+    ignored: tuple[str, ...]
     absent: tuple[str, ...]
     frame: pl.DataFrame
 
@@ -49,18 +49,25 @@ def match(origin: str, names: tuple[str, ...]) -> dict[str, str]:
     """The origin's name of each column of the contract that it has, under the contract's name.
 
     Raises:
-        SourceError: A required column is missing.
+        SchemaSkewError: A required column is missing, or there is one that the contract does not know.
     """
     spellings = {column.name: [column.name] for column in contract.COLUMNS}
     for alias, name in contract.ALIASES.items():
         spellings[name].append(alias)
     found = {name: next((s for s in known if s in names), None) for name, known in spellings.items()}
-    missing = [column.name for column in contract.COLUMNS if column.required and found[column.name] is None]
-    if missing:
-        raise SourceError(
-            f"{origin} lacks the required columns {', '.join(missing)}; it has {', '.join(names) or 'none'}. "
-            "Give files of the TLC yellow-trip schema"
-        )
+    known = {spelling for all_of_them in spellings.values() for spelling in all_of_them} | contract.IGNORED_COLUMNS
+    breaches = [
+        Breach(origin=origin, column=column.name, rule="is there")
+        for column in contract.COLUMNS
+        if column.required and found[column.name] is None
+    ]
+    breaches += [
+        Breach(origin=origin, column=name, rule="is not there: the contract does not know it")
+        for name in names
+        if name not in known
+    ]
+    if breaches:
+        raise SchemaSkewError(breaches)
     return {name: spelling for name, spelling in found.items() if spelling is not None}
 
 
@@ -70,7 +77,8 @@ def conform(batches: Iterator[RawBatch]) -> Iterator[TypedBatch]:
     NaN and empty text count as missing. A row with a value that cannot be cast is named in NOT_CASTABLE.
 
     Raises:
-        SourceError: A required column is missing, or no value of a column could be cast in a whole origin.
+        SchemaSkewError: A required column is missing, one is not known, or no value of a column could be cast in a
+            whole origin.
     """
     for origin, group in groupby(batches, key=lambda batch: batch.origin):
         present: Counter[str] = Counter()
@@ -82,16 +90,20 @@ def conform(batches: Iterator[RawBatch]) -> Iterator[TypedBatch]:
             typed, counted = _cast(batch.frame, found)
             present.update({name: counted[f"present {name}"] for name in found})
             failed.update({name: counted[f"failed {name}"] for name in found})
-            unknown = tuple(name for name in batch.names if name not in found.values())
+            ignored = tuple(name for name in batch.names if name not in found.values())
             absent = tuple(column.name for column in contract.COLUMNS if column.name not in found)
-            yield TypedBatch(origin, batch.first_row, unknown, absent, typed)
-        for name, count in failed.items():
-            if count and count == present[name]:
-                kind = next(column.kind for column in contract.COLUMNS if column.name == name)
-                raise SourceError(
-                    f"{origin}: none of the {count} values of {name}, found as {types[name]}, can be read as {kind}; "
-                    "correct the column or leave the file out"
-                )
+            yield TypedBatch(origin, batch.first_row, ignored, absent, typed)
+        breaches = [
+            Breach(origin=origin, column=name, rule=f"can be read as {_kind(name)}, not {types[name]}", rows=count)
+            for name, count in failed.items()
+            if count and count == present[name]
+        ]
+        if breaches:
+            raise SchemaSkewError(breaches)
+
+
+def _kind(name: str) -> Kind:
+    return next(column.kind for column in contract.COLUMNS if column.name == name)
 
 
 def _cast(frame: pl.DataFrame, found: dict[str, str]) -> tuple[pl.DataFrame, dict[str, int]]:

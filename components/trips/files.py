@@ -12,7 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from components import contract
-from components.trips.source_error import SourceError
+from components.trips.source_error import Breach, SchemaSkewError, SourceError
 
 BATCH_ROWS = 200_000
 _CSV_BLOCK_BYTES = 8 * 1024 * 1024
@@ -72,7 +72,8 @@ def columns(file: Path) -> tuple[str, ...]:
     """The names of a file's columns, from its header or footer alone.
 
     Raises:
-        SourceError: The file is empty, cannot be read, or has a column twice.
+        SourceError: The file is empty or cannot be read.
+        SchemaSkewError: It has a column twice.
     """
     try:
         if not file.stat().st_size:
@@ -82,7 +83,7 @@ def columns(file: Path) -> tuple[str, ...]:
         raise _unreadable(file, 0, error) from error
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise SourceError(f"{file} has columns more than once: {', '.join(twice)}; remove one of each")
+        raise SchemaSkewError([Breach(origin=str(file), column=name, rule="is there once") for name in twice])
     return tuple(names)
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from components.trips import files, synthetic, tlc
 from components.trips.conform import match
 from components.trips.files import RawBatch
-from components.trips.source_error import SourceError
+from components.trips.source_error import Breach, SchemaSkewError, SourceError
 
 SYNTHETIC, TLC = "synthetic", "tlc"
 
@@ -27,15 +27,26 @@ def batches(source: str, rows: int, seed: int, cache: Path | None = None) -> Ite
 
     Raises:
         SourceError: The source cannot be used; before the first batch where that can be known.
+        SchemaSkewError: Its columns are not those of the contract; likewise.
     """
     kind, _, detail = source.partition(":")
     if kind == SYNTHETIC:
         return _generated(source, synthetic.trips(rows, seed, regime=_regime(source, detail)))
     found = _files(source, cache)
-    # A file that lacks a column is told at once, not after the gigabytes before it were read.
-    for file in found:
-        match(str(file), files.columns(file))
+    # Wrong columns are told at once, and of all files, not after the gigabytes before them were read.
+    breaches = [breach for file in found for breach in _breaches(file)]
+    if breaches:
+        raise SchemaSkewError(breaches)
     return files.read(found)
+
+
+def _breaches(file: Path) -> tuple[Breach, ...]:
+    """What is wrong with a file's columns."""
+    try:
+        match(str(file), files.columns(file))
+    except SchemaSkewError as skew:
+        return skew.breaches
+    return ()
 
 
 def fingerprint(source: str, rows: int, seed: int, cache: Path | None = None) -> str:

@@ -1,127 +1,66 @@
-"""Hold a version of the trips table against the contract: schema skew stops the run with a report."""
+"""Hold a version of the trips table against the contract; the decision is the pipeline's to act on."""
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from zoneinfo import ZoneInfo
 
-import pandera.polars as pa
-import polars as pl
-from pandera.errors import SchemaErrors
+from deltalake import DeltaTable
 
-from components import contract, tables
-from components.contract import Column, Kind
+from components import tables
 from components.platform import Platform
+from components.validate import report
+from components.validate.check import check
 
-EXAMPLES_PER_VIOLATION = 10
+PASSED, SCHEMA_SKEW = "passed", "schema_skew"
 
-_DTYPES = {
-    Kind.INTEGER: pl.Int64,
-    Kind.FLOAT: pl.Float64,
-    Kind.TEXT: pl.String,
-    Kind.TIMESTAMP: pl.Datetime("us"),
-}
-
-
-class SchemaSkewError(ValueError):
-    """The data do not keep the contract; the message names each violation, the report has examples."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Violation:
-    """One rule of the contract that rows do not keep.
-
-    Attributes:
-        column: The column's name.
-        rule: What should hold.
-        rows: How many rows do not keep it.
-        examples: Up to ten of them.
-    """
-
-    column: str
-    rule: str
-    rows: int
-    examples: list[dict[str, Any]]
+_WALL_CLOCK = ZoneInfo("America/New_York")
 
 
 @dataclass(frozen=True)
-class ValidationResult:
-    """A version that keeps the contract."""
+class Validation:
+    """What was decided about a version.
 
+    Attributes:
+        decision: PASSED or SCHEMA_SKEW.
+        rows: Rows checked.
+    """
+
+    decision: str
     rows: int
 
 
-def schema() -> pa.DataFrameSchema:
-    """The contract as a pandera schema: names, types, null values, ranges and closed sets of values."""
-    return pa.DataFrameSchema({column.name: _column(column) for column in contract.COLUMNS}, strict=True)
+def validate(platform: Platform, *, data_version: int, report_file: Path, page_file: Path) -> Validation:
+    """Check one version of the trips table and write what was found, as JSON and as a page.
 
-
-def _column(column: Column) -> pa.Column:
-    checks = []
-    if column.minimum is not None and column.maximum is not None:
-        checks.append(pa.Check.in_range(column.minimum, column.maximum))
-    if column.allowed is not None:
-        checks.append(pa.Check.isin(list(column.allowed)))
-    return pa.Column(_DTYPES[column.kind], checks=checks, nullable=column.nullable)
-
-
-def violations(trips: pl.DataFrame) -> list[Violation]:
-    """All violations of the contract, in column order; empty for data that keep it."""
-    try:
-        schema().validate(trips, lazy=True)
-    except SchemaErrors as errors:
-        found = [_violation(trips, error) for error in errors.schema_errors]
-        return sorted(found, key=lambda violation: violation.column)
-    return []
-
-
-def merged(batches: Iterable[list[Violation]]) -> list[Violation]:
-    """The violations of several batches as those of one table: rows added up, examples from the first batches."""
-    whole: dict[tuple[str, str], Violation] = {}
-    for violation in (violation for batch in batches for violation in batch):
-        key = (violation.column, violation.rule)
-        before = whole.get(key, replace(violation, rows=0, examples=[]))
-        examples = (before.examples + violation.examples)[:EXAMPLES_PER_VIOLATION]
-        whole[key] = replace(before, rows=before.rows + violation.rows, examples=examples)
-    return [whole[key] for key in sorted(whole)]
-
-
-def _violation(trips: pl.DataFrame, error: Any) -> Violation:
-    column = str(getattr(error.schema, "name", None) or error.failure_cases)
-    rule = str(getattr(error.check, "error", None) or error.check or error.reason_code)
-    bad = trips.head(0)
-    if error.check_output is not None and error.check_output.height == trips.height:
-        bad = trips.filter(~error.check_output["check_output"])
-    return Violation(column=column, rule=rule, rows=bad.height, examples=bad.head(EXAMPLES_PER_VIOLATION).to_dicts())
-
-
-def validate(platform: Platform, data_version: int, report: Path) -> ValidationResult:
-    """Check one version of the trips table and write the report.
+    The same version gives the same decision at any time: nothing is held against today's clock.
 
     Args:
         platform: Where the trips table lies.
         data_version: Version to check.
-        report: JSON file to write; it lists each violation with counts and example rows.
+        report_file: JSON to write: each violation with counts and example rows, warnings, and every rule.
+        page_file: The same as HTML.
 
     Raises:
-        SchemaSkewError: The contract is not kept; the report is written before.
+        components.tables.TableError: There is no such version.
     """
-    rows, batches = 0, []
-    # File by file: a version may be larger than memory.
-    for trips in tables.files(platform, tables.TRIPS, data_version):
-        rows += trips.height
-        batches.append(violations(trips))
-    found = merged(batches)
-    content = {
-        "data_version": data_version,
-        "rows": rows,
-        "passed": not found,
-        "violations": [vars(violation) for violation in found],
-    }
-    report.parent.mkdir(parents=True, exist_ok=True)
-    report.write_text(json.dumps(content, indent=2, default=str), encoding="utf-8")
-    if found:
-        told = "; ".join(f"{v.column}: {v.rule} ({v.rows} rows)" for v in found)
-        raise SchemaSkewError(f"data version {data_version} does not keep the contract: {told}. See {report}.")
-    return ValidationResult(rows=rows)
+    written = written_at(platform, data_version)
+    findings = check(lambda: tables.files(platform, tables.TRIPS, data_version), written)
+    decision = SCHEMA_SKEW if findings.violations else PASSED
+    content = report.as_json(findings, data_version=data_version, written=written, decision=decision)
+    report_file.write_text(content, encoding="utf-8")
+    page_file.write_text(report.as_page(data_version, findings), encoding="utf-8")
+    return Validation(decision, findings.rows)
+
+
+def written_at(platform: Platform, data_version: int) -> datetime:
+    """When the newest file of a version was written, New York wall clock.
+
+    Raises:
+        components.tables.TableError: There is no such version.
+    """
+    tables.version_rows(platform, tables.TRIPS, data_version)
+    options = tables.storage_options(platform)
+    table = DeltaTable(tables.table_uri(platform, tables.TRIPS), version=data_version, storage_options=options)
+    milliseconds = max(table.get_add_actions(flatten=True)["modification_time"].to_pylist())
+    return datetime.fromtimestamp(milliseconds / 1000, _WALL_CLOCK).replace(tzinfo=None)

@@ -22,6 +22,7 @@ def a_feature_table(rows: int = 2000, seed: int = 0, days: float = 20.0) -> pl.D
     columns = {name: random.uniform(0, 100, rows) for name in contract.MODEL_FEATURES}
     columns |= {"hour": hour, contract.DISTANCE: distance, "is_airport": (random.random(rows) < 0.1).astype(float)}
     columns[contract.TARGET] = (distance / speed * 3600 * random.lognormal(0, 0.1, rows)).clip(60, 7200)
+    columns[contract.PICKUP_ZONE] = random.choice([1, 5, 14, 132, 138, 230, 236], rows)
     return pl.DataFrame(columns).with_columns(
         pl.Series(contract.PICKUP_TIME, [START + timedelta(seconds=float(s)) for s in seconds])
     )

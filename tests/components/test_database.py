@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from components.database import alone, open_engine
 from components.platform import Platform
 
@@ -39,10 +41,12 @@ def test_a_killed_holder_holds_nothing(platform: Platform) -> None:
 
 def test_what_the_block_raises_comes_out_and_frees_the_name(platform: Platform) -> None:
     engine = open_engine(platform)
-    try:
+
+    def fails() -> None:
         with alone(engine, "this"):
             raise ValueError("inside")
-    except ValueError as error:
-        assert str(error) == "inside"
+
+    with pytest.raises(ValueError, match="inside"):
+        fails()
     with alone(engine, "this", wait=False) as lock:
         assert lock is not None

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from components import contract, tables
 from components.ingest import checks
-from components.ingest.step import SCHEMA, IngestResult, ingest
+from components.ingest.step import SCHEMA, SCHEMA_SKEW, IngestResult, ingest
 from components.platform import Platform
-from components.trips.source_error import SourceError
 
 NOW = datetime(2026, 3, 2)
 MORNING = datetime(2026, 1, 5, 8)
@@ -44,8 +43,15 @@ def with_first(name: str, value: Any) -> pl.DataFrame:
 def ingested(platform: Platform, trips: pl.DataFrame, folder: Path, now: datetime = NOW) -> tuple[IngestResult, Any]:
     """The result and the report for one file of trips."""
     trips.write_parquet(folder / "trips.parquet")
-    result = ingest(platform, str(folder / "trips.parquet"), 0, 0, folder / "report.json", now)
+    result = ingest_to(platform, str(folder / "trips.parquet"), folder, now=now)
     return result, json.loads((folder / "report.json").read_text())
+
+
+def ingest_to(
+    platform: Platform, source: str, folder: Path, rows: int = 0, seed: int = 0, now: datetime = NOW
+) -> IngestResult:
+    """The result; report.json and page.html are in the folder."""
+    return ingest(platform, source, rows, seed, report=folder / "report.json", page=folder / "page.html", now=now)
 
 
 def objects(platform: Platform) -> list[str]:
@@ -62,7 +68,7 @@ def objects(platform: Platform) -> list[str]:
 
 
 def test_generated_trips_become_a_version_that_reads_back(platform: Platform, tmp_path: Path) -> None:
-    result = ingest(platform, "synthetic", 5000, 1, tmp_path / "report.json", NOW)
+    result = ingest_to(platform, "synthetic", tmp_path, rows=5000, seed=1)
     trips = tables.scan(platform, tables.TRIPS, result.data_version).collect()
     assert result.rows_read == 5000
     assert len(trips) == result.rows_written == 5000 - sum(result.rejected.values())
@@ -76,7 +82,7 @@ def test_generated_trips_become_a_version_that_reads_back(platform: Platform, tm
 
 
 def test_the_same_trips_again_are_the_same_version_and_others_a_new_one(platform: Platform, tmp_path: Path) -> None:
-    first, again, other = (ingest(platform, "synthetic", 1000, seed, tmp_path / "r.json", NOW) for seed in (1, 1, 2))
+    first, again, other = (ingest_to(platform, "synthetic", tmp_path, rows=1000, seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert (other.data_version, other.fingerprint != first.fingerprint) == (1, True)
     assert len(tables.scan(platform, tables.TRIPS, first.data_version).collect()) == first.rows_written
@@ -139,31 +145,51 @@ def test_no_more_than_ten_examples_are_shown_for_a_reason(platform: Platform, tm
     assert (told["rows"], [example["row"] for example in told["examples"]]) == (25, list(range(10)))
 
 
-def test_unknown_and_absent_columns_are_reported(platform: Platform, tmp_path: Path) -> None:
+def test_ignored_and_absent_columns_are_reported(platform: Platform, tmp_path: Path) -> None:
     _, report = ingested(platform, some_trips().with_columns(cbd_congestion_fee=pl.lit(0.75)), tmp_path)
-    assert report["unknown_columns"] == {"cbd_congestion_fee": 1}
+    assert report["ignored_columns"] == {"cbd_congestion_fee": 1}
     assert report["absent_columns"]["VendorID"] == 1
     assert contract.DISTANCE not in report["absent_columns"]
+
+
+def skew(result: IngestResult, folder: Path) -> list[tuple[str, str, int]]:
+    """Column, rule and rows of each violation in the report of a source that was refused."""
+    assert (result.decision, result.data_version, result.rows_written) == (SCHEMA_SKEW, -1, 0)
+    report = json.loads((folder / "report.json").read_text())
+    assert report["decision"] == SCHEMA_SKEW
+    page = (folder / "page.html").read_text()
+    assert all(one["column"] in page for one in report["violations"])
+    return [(one["column"], one["rule"], one["rows"]) for one in report["violations"]]
 
 
 def test_a_source_that_fails_half_way_leaves_no_object(platform: Platform, tmp_path: Path) -> None:
     some_trips(300_000).write_parquet(tmp_path / "a.parquet")
     some_trips(trip_distance=["far"] * 20).write_parquet(tmp_path / "b.parquet")
-    with pytest.raises(SourceError, match=r"b\.parquet"):
-        ingest(platform, str(tmp_path), 0, 0, tmp_path / "report.json", NOW)
+    result = ingest_to(platform, str(tmp_path), tmp_path)
+    assert skew(result, tmp_path) == [(contract.DISTANCE, "can be read as float64, not String", 20)]
     assert objects(platform) == []
 
 
-def test_a_source_without_a_usable_row_is_an_error_and_its_report_is_there(platform: Platform, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"none of the 20 rows .* can be used: trip_distance_out_of_range 20"):
-        ingested(platform, some_trips(trip_distance=[-1.0] * 20), tmp_path)
-    assert json.loads((tmp_path / "report.json").read_text())["rejected"]["trip_distance_out_of_range"]["rows"] == 20
+def test_a_source_without_a_usable_row_is_skew_and_its_report_has_the_rows(platform: Platform, tmp_path: Path) -> None:
+    result, report = ingested(platform, some_trips(trip_distance=[-1.0] * 20), tmp_path)
+    assert skew(result, tmp_path) == [("(trip)", "some trip is not trip_distance_out_of_range", 20)]
+    assert report["rejected"]["trip_distance_out_of_range"]["rows"] == 20
     assert objects(platform) == []
 
 
-def test_a_lost_required_column_stops_the_ingestion(platform: Platform, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="lacks the required columns passenger_count"):
-        ingest(platform, "synthetic:missing_column", 2000, 1, tmp_path / "report.json", NOW)
+def test_a_lost_required_column_is_skew(platform: Platform, tmp_path: Path) -> None:
+    result = ingest_to(platform, "synthetic:missing_column", tmp_path, rows=2000, seed=1)
+    assert skew(result, tmp_path) == [(contract.PASSENGERS, "is there", 0)]
+    assert objects(platform) == []
+
+
+def test_a_column_that_nobody_declared_is_skew_and_those_of_all_files_are_told(
+    platform: Platform, tmp_path: Path
+) -> None:
+    some_trips().with_columns(surprise=pl.lit(1)).write_parquet(tmp_path / "a.parquet")
+    some_trips().drop(contract.DISTANCE).write_parquet(tmp_path / "b.parquet")
+    found = skew(ingest_to(platform, str(tmp_path), tmp_path), tmp_path)
+    assert [column for column, _, _ in found] == ["surprise", contract.DISTANCE]
     assert objects(platform) == []
 
 
