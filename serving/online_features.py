@@ -13,56 +13,15 @@ import httpx
 import numpy as np
 
 from components import contract
+from components.features.online import ONLINE_FEATURES, OnlineFeaturesUnavailableError, read_answer, request_body
 
-ONLINE_FEATURES: tuple[str, ...] = contract.ZONE_FEATURES + contract.PAIR_FEATURES
+__all__ = ["ONLINE_FEATURES", "OnlineFeatures", "OnlineFeaturesUnavailableError", "read_answer", "request_body"]
 
 # A request waits at most this long for features; the endpoint then answers 503.
 _TIMEOUT = httpx.Timeout(2.0, connect=0.5)
 # How long a probe of the online store counts as an answer to the next one.
 _PROBE_SECONDS = 1.0
 _PROBE: tuple[tuple[int, int], ...] = ((contract.FIRST_ZONE, contract.FIRST_ZONE),)
-
-
-class OnlineFeaturesUnavailableError(RuntimeError):
-    """The online store could not be read; the message says why, without addresses or values."""
-
-
-def request_body(pairs: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    """The question to the feature server for ``(pickup zone, drop-off zone)`` pairs."""
-    return {
-        "feature_service": contract.FEATURE_SERVICE,
-        "entities": {
-            contract.ZONE_KEY: [pickup for pickup, _ in pairs],
-            contract.PAIR_KEY: [contract.pair_id(pickup, dropoff) for pickup, dropoff in pairs],
-        },
-    }
-
-
-def read_answer(answer: Any, rows: int) -> np.ndarray:
-    """The feature server's answer as numbers.
-
-    Returns:
-        float64 [rows, len(ONLINE_FEATURES)]; NaN where a zone or pair is unknown, its features are
-        older than their time to live, or a value is null or not finite. LightGBM takes NaN as missing.
-
-    Raises:
-        OnlineFeaturesUnavailableError: A feature is absent, or the answer has another shape.
-    """
-    try:
-        columns = dict(zip(answer["metadata"]["feature_names"], answer["results"], strict=True))
-        absent = [name for name in ONLINE_FEATURES if name not in columns]
-        if absent:
-            raise OnlineFeaturesUnavailableError(f"the feature server does not know {', '.join(absent)}")
-        read = np.full((rows, len(ONLINE_FEATURES)), np.nan)
-        for index, name in enumerate(ONLINE_FEATURES):
-            values, statuses = columns[name]["values"], columns[name]["statuses"]
-            read[:, index] = [
-                np.nan if value is None or status != "PRESENT" else float(value)
-                for value, status in zip(values, statuses, strict=True)
-            ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise OnlineFeaturesUnavailableError("the feature server's answer has an unknown shape") from error
-    return np.where(np.isfinite(read), read, np.nan)
 
 
 class OnlineFeatures:

@@ -19,11 +19,11 @@ def build_features(data_version: int, features: Output[Dataset]) -> NamedTuple(
         data_version: Version of the trips table.
         features: Table to train on, as Parquet.
     """
-    from pathlib import Path
-
+    from components.artifacts import publish
     from components.build_features import step
     from components.platform import Platform
 
-    result = step.build_features(Platform(), data_version, Path(features.path))  # pyright: ignore[reportCallIssue]
+    with publish(features) as file:
+        result = step.build_features(Platform(), data_version, file)  # pyright: ignore[reportCallIssue]
     versions = (result.zone_features_version, result.pair_features_version)
     return (result.rows, *versions, result.feature_end.isoformat())

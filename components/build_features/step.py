@@ -1,18 +1,30 @@
-"""Compute feature tables from trips, then join to each trip what was known when it began."""
+"""Compute feature tables from trips, then join to each trip what was known when it began.
 
+Trips are handled in slices of time, so memory follows the feature tables and one slice, not the number of trips.
+"""
+
+import components.features.unchecked  # noqa: F401
+
+# isort: split
 import hashlib
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
+from feast import FeatureStore
 
 from components import contract, tables
-from components.features import aggregates
-from components.features.store import feature_store
+from components.features import aggregates, builds
+from components.features.store import opened
 from components.features.transform import request_features
 from components.platform import Platform
+
+# A slice has whole hours and at least so many trips, but for the last one.
+SLICE_ROWS = 500_000
 
 _TRIP_COLUMNS = (
     contract.PICKUP_TIME,
@@ -33,7 +45,7 @@ class BuildFeaturesResult:
         rows: Trips in the output.
         zone_features_version: Version of the table of zone features that was joined.
         pair_features_version: Version of the table of pair features that was joined.
-        feature_end: Time of the newest zone features (UTC, see ``aggregates.event_time``); the time to materialise to.
+        feature_end: Time of the newest features (UTC, see ``aggregates.event_time``); the time to materialise to.
     """
 
     rows: int
@@ -48,25 +60,52 @@ def build_features(platform: Platform, data_version: int, output: Path) -> Build
     Args:
         data_version: Version of the trips.
         output: Parquet file to write: PICKUP_TIME, ZONE_KEY, PAIR_KEY, PICKUP_ZONE, DROPOFF_ZONE, MODEL_FEATURES
-            (Float64, null where unknown) and TARGET (Float64, seconds), sorted.
+            (Float64, null where missing) and TARGET (Float64, seconds), sorted.
 
     Raises:
         ValueError: The version has no trips.
         components.tables.TableError: There is no such version.
     """
-    trips = tables.scan(platform, tables.TRIPS, data_version).select(_TRIP_COLUMNS)
-    versions, feature_end = _feature_tables(platform, trips)
-    if feature_end is None:
-        raise ValueError(f"version {data_version} of the trips has no rows; look at the report of the ingest step")
-    joined = _join(platform, versions, request_features(_entities(trips)))
     output.parent.mkdir(parents=True, exist_ok=True)
-    joined.write_parquet(output)
-    return BuildFeaturesResult(
-        rows=len(joined),
+    with tempfile.TemporaryDirectory(prefix="build-features-") as name:
+        folder = Path(name)
+        # Read from object storage once; what follows reads the copy several times.
+        tables.scan(platform, tables.TRIPS, data_version).select(_TRIP_COLUMNS).sink_parquet(folder / "trips.parquet")
+        trips = pl.scan_parquet(folder / "trips.parquet")
+        last_ended = trips.select(aggregates.event_time(pl.col(contract.DROPOFF_TIME)).max()).collect().item()
+        if last_ended is None:
+            raise ValueError(f"version {data_version} of the trips has no rows; look at the report of the ingest step")
+        versions, feature_end = _feature_tables(platform, trips, folder)
+        with opened(platform, versions) as store:
+            rows = _write(output, (_joined(store, entities) for entities in _slices(trips, folder / "slices")))
+    found = BuildFeaturesResult(
+        rows=rows,
         zone_features_version=versions[tables.ZONE_FEATURES_TABLE],
         pair_features_version=versions[tables.PAIR_FEATURES_TABLE],
         feature_end=feature_end,
     )
+    builds.record(
+        platform,
+        builds.Build(
+            zone_features_version=found.zone_features_version,
+            pair_features_version=found.pair_features_version,
+            data_version=data_version,
+            last_ended=last_ended,
+        ),
+    )
+    return found
+
+
+def _slices(trips: pl.LazyFrame, folder: Path) -> Iterator[pl.DataFrame]:
+    """The trips as ``_entities``, slice by slice in the order of their start."""
+    hour = pl.col(contract.PICKUP_TIME).dt.truncate("1h").alias("hour")
+    counts = trips.group_by(hour).agg(pl.len().alias("rows")).collect(engine="streaming").sort("hour")
+    before = pl.col("rows").cum_sum() - pl.col("rows")
+    numbered = counts.select("hour", (before // SLICE_ROWS).alias("slice"))
+    marked = trips.with_columns(hour).join(numbered.lazy(), on="hour").drop("hour")
+    marked.sink_parquet(pl.PartitionBy(folder, key="slice", include_key=False), mkdir=True)
+    for number in numbered["slice"].unique().sort():
+        yield _entities(pl.scan_parquet(folder / f"slice={number}" / "*.parquet"))
 
 
 def _entities(trips: pl.LazyFrame) -> pl.DataFrame:
@@ -85,21 +124,32 @@ def _entities(trips: pl.LazyFrame) -> pl.DataFrame:
     )
 
 
-def _join(platform: Platform, versions: dict[str, int], entities: pl.DataFrame) -> pl.DataFrame:
+def _joined(store: FeatureStore, entities: pl.DataFrame) -> pl.DataFrame:
     """The output table: entity rows with the features that Feast's point-in-time join finds for them."""
-    store = feature_store(platform, versions)
-    service = store.get_feature_service(contract.FEATURE_SERVICE)
     keys = entities.select(contract.ZONE_KEY, contract.PAIR_KEY, contract.EVENT_TIME)
+    service = store.get_feature_service(contract.FEATURE_SERVICE)
     # Feast passes a polars frame on as it is, which spares two conversions; its annotation only names pandas.
     found = pl.from_arrow(store.get_historical_features(keys, service).to_arrow())  # pyright: ignore[reportArgumentType]
     assert isinstance(found, pl.DataFrame)
     features = found.drop(keys.columns)
-    return pl.concat([entities, features], how="horizontal").select(
+    return pl.concat([request_features(entities), features], how="horizontal").select(
         *_KEYS, pl.col(*contract.MODEL_FEATURES, contract.TARGET).cast(pl.Float64)
     )
 
 
-def _feature_tables(platform: Platform, trips: pl.LazyFrame) -> tuple[dict[str, int], datetime | None]:
+def _write(output: Path, parts: Iterator[pl.DataFrame]) -> int:
+    """Write parts as one Parquet file; returns its rows."""
+    first = next(parts).to_arrow()
+    rows = len(first)
+    with pq.ParquetWriter(output, first.schema, compression="zstd") as writer:
+        writer.write_table(first)
+        for part in parts:
+            writer.write_table(part.to_arrow())
+            rows += len(part)
+    return rows
+
+
+def _feature_tables(platform: Platform, trips: pl.LazyFrame, folder: Path) -> tuple[dict[str, int], datetime]:
     """The versions of the feature tables that hold what follows from the trips, and the time of the newest features.
 
     A version's fingerprint is its content's, so that after a change of the contract or of the aggregates the rows of
@@ -110,12 +160,13 @@ def _feature_tables(platform: Platform, trips: pl.LazyFrame) -> tuple[dict[str, 
         tables.PAIR_FEATURES_TABLE: aggregates.pair_features,
     }
     versions: dict[str, int] = {}
-    with tempfile.TemporaryDirectory(prefix="build-features-") as folder:
-        for name, make in makers.items():
-            rows, file = make(trips).collect(), Path(folder) / f"{name}.parquet"
-            rows.write_parquet(file)
-            with file.open("rb") as content:
-                fingerprint = hashlib.file_digest(content, "sha256").hexdigest()
-            versions[name] = tables.write_version(platform, name, file, fingerprint)
-    zones = tables.scan(platform, tables.ZONE_FEATURES_TABLE, versions[tables.ZONE_FEATURES_TABLE])
-    return versions, zones.select(pl.col(contract.EVENT_TIME).max()).collect().item()
+    newest: list[datetime] = []
+    for name, make in makers.items():
+        file = folder / f"{name}.parquet"
+        rows = make(trips).collect()
+        rows.write_parquet(file)
+        newest.append(rows.select(pl.col(contract.EVENT_TIME).max()).item())
+        with file.open("rb") as content:
+            fingerprint = hashlib.file_digest(content, "sha256").hexdigest()
+        versions[name] = tables.write_version(platform, name, file, fingerprint)
+    return versions, max(newest)

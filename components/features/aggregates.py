@@ -2,6 +2,8 @@
 
 Sums are kept as whole numbers (microseconds, ten-thousandths of a mile). They are exact, so the same trips give
 the same bytes whatever their order and the number of threads, and a window is the difference of two running sums.
+Each row also has the sums of its own hour or day (STEP_SUMS), from which ``components/features/push.py`` goes on when
+further trips end.
 """
 
 from datetime import timedelta
@@ -11,14 +13,19 @@ import polars as pl
 from components import contract
 
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 FOUR_WEEKS = timedelta(weeks=4)
 
+# Sums over some trips: how many, microseconds, ten-thousandths of a mile.
+SUMS = ("trips", "duration", "distance")
+# Those over the trips that ended in the hour (of a zone) or day (of a pair) before a row's time, Int64.
+STEP_SUMS = tuple(f"step_{name}" for name in SUMS)
+
 _TICK = timedelta(microseconds=1)
-_MICROSECONDS_PER_SECOND = 1_000_000
 _DISTANCE_UNITS_PER_MILE = 10_000
-_SECONDS_PER_HOUR = 3600
-# Running sums per key: trips, microseconds, ten-thousandths of a mile.
-_SUMS = ("trips", "duration", "distance")
+# One microsecond in seconds, and a ten-thousandth of a mile per microsecond in miles per hour.
+_SECONDS = 1e-6
+_MILES_PER_HOUR = 360_000.0
 
 
 def event_time(wall_clock: pl.Expr) -> pl.Expr:
@@ -31,10 +38,76 @@ def event_time(wall_clock: pl.Expr) -> pl.Expr:
     return wall_clock.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
+def zone_key() -> pl.Expr:
+    """A trip's pick-up zone."""
+    return pl.col(contract.PICKUP_ZONE).cast(pl.Int64).alias(contract.ZONE_KEY)
+
+
 def pair_key() -> pl.Expr:
     """``contract.pair_id`` of a trip's two zones."""
     pair = pl.col(contract.PICKUP_ZONE).cast(pl.Int64) * contract.PAIR_FACTOR + pl.col(contract.DROPOFF_ZONE)
     return pair.alias(contract.PAIR_KEY)
+
+
+def distance_units() -> pl.Expr:
+    """A trip's distance in ten-thousandths of a mile, Int64."""
+    return (pl.col(contract.DISTANCE) * _DISTANCE_UNITS_PER_MILE).round().cast(pl.Int64)
+
+
+def miles(units: pl.Expr) -> pl.Expr:
+    """Ten-thousandths of a mile as miles, Float64."""
+    return units / _DISTANCE_UNITS_PER_MILE
+
+
+def step_end(ended: pl.Expr, step: timedelta) -> pl.Expr:
+    """The end of the hour or day in which something ended; what ends on its stroke has ended by then."""
+    return (ended - _TICK).dt.truncate(step) + step
+
+
+def described(entity: str, span: str, sums: str = "") -> list[pl.Expr]:
+    """The features of a span of time: number of trips, miles per hour, mean seconds; all Float64.
+
+    Means without a trip are null. Speed is total distance over total time.
+
+    Args:
+        entity: ``zone`` or ``pair``.
+        span: ``1h`` or ``4w``.
+        sums: Columns that hold the sums are SUMS with this added to their names.
+    """
+    trips, duration, distance = (pl.col(f"{name}{sums}") for name in SUMS)
+    return [
+        trips.cast(pl.Float64).alias(f"{entity}_trips_{span}"),
+        pl.when(duration > 0).then(_ratio(distance, duration) * _MILES_PER_HOUR).alias(f"{entity}_mean_speed_{span}"),
+        pl.when(trips > 0).then(_ratio(duration, trips) * _SECONDS).alias(f"{entity}_mean_duration_{span}"),
+    ]
+
+
+def step_sums(trips: pl.LazyFrame, key: pl.Expr, step: timedelta) -> pl.DataFrame:
+    """SUMS over a key's trips that ended in each step in which one did, sorted by key and time."""
+    started, ended = event_time(pl.col(contract.PICKUP_TIME)), event_time(pl.col(contract.DROPOFF_TIME))
+    name = key.meta.output_name()
+    found = (
+        trips.select(
+            key,
+            step_end(ended, step).alias(contract.EVENT_TIME),
+            (ended - started).dt.total_microseconds().alias("duration"),
+            distance_units().alias("distance"),
+        )
+        .group_by(name, contract.EVENT_TIME)
+        .agg(pl.len().cast(pl.Int64).alias("trips"), pl.col("duration").sum(), pl.col("distance").sum())
+        .select(name, contract.EVENT_TIME, *SUMS)
+        .sort(name, contract.EVENT_TIME)
+    )
+    return found.collect(engine="streaming")
+
+
+def _ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+    """part / whole, to the same bit whatever the number of rows.
+
+    Polars multiplies by the reciprocal where the divisor is one number for many rows, and divides where there is one
+    row, which can differ in the last bit; so nothing here is divided by a constant.
+    """
+    return part * (1 / whole)
 
 
 def zone_features(trips: pl.LazyFrame) -> pl.LazyFrame:
@@ -45,35 +118,27 @@ def zone_features(trips: pl.LazyFrame) -> pl.LazyFrame:
     quiet hour reads as no trips and not as the busy hour before it.
 
     Args:
-        trips: [n] with PICKUP_TIME, DROPOFF_TIME, PICKUP_ZONE, DISTANCE (miles), none of them null.
+        trips: [n] with PICKUP_TIME, DROPOFF_TIME, PICKUP_ZONE, DISTANCE (miles), none of them null. They are read once
+            and never held as a whole.
 
     Returns:
         [zones * hours] sorted by key and time: ZONE_KEY (Int64), EVENT_TIME (Datetime, UTC), ZONE_FEATURES (Float64;
-        trips, miles per hour, seconds). Means without a trip are null. Speed is total distance over total time.
+        trips, miles per hour, seconds; null is missing), STEP_SUMS.
     """
-    key = pl.col(contract.PICKUP_ZONE).cast(pl.Int64).alias(contract.ZONE_KEY)
-    sums = _running_sums(trips, key, HOUR)
+    sums = _running(step_sums(trips, zone_key(), HOUR).lazy(), contract.ZONE_KEY)
     time = pl.col(contract.EVENT_TIME)
     spans = sums.group_by(contract.ZONE_KEY).agg(time.min().alias("first"), time.max().alias("last"))
     hours = pl.datetime_ranges("first", pl.col("last").max(), HOUR, time_zone="UTC").alias(contract.EVENT_TIME)
     grid = (
         spans.select(contract.ZONE_KEY, hours).explode(contract.EVENT_TIME).sort(contract.ZONE_KEY, contract.EVENT_TIME)
     )
-    hourly = _window(grid, sums, contract.ZONE_KEY, HOUR).select(
-        contract.ZONE_KEY,
-        contract.EVENT_TIME,
-        pl.col("trips").cast(pl.Float64).alias("zone_trips_1h"),
-        _mean_speed().alias("zone_mean_speed_1h"),
-        _mean_duration().alias("zone_mean_duration_1h"),
+    hourly = (
+        _window(grid, sums, contract.ZONE_KEY, HOUR)
+        .with_columns(*described("zone", "1h"), *(pl.col(name).alias(f"step_{name}") for name in SUMS))
+        .select(contract.ZONE_KEY, contract.EVENT_TIME, *contract.ZONE_FEATURES[:3], *STEP_SUMS)
     )
-    return _window(hourly, sums, contract.ZONE_KEY, FOUR_WEEKS).select(
-        contract.ZONE_KEY,
-        contract.EVENT_TIME,
-        *contract.ZONE_FEATURES[:3],
-        pl.col("trips").cast(pl.Float64).alias("zone_trips_4w"),
-        _mean_speed().alias("zone_mean_speed_4w"),
-        _mean_duration().alias("zone_mean_duration_4w"),
-    )
+    both = _window(hourly, sums, contract.ZONE_KEY, FOUR_WEEKS).with_columns(described("zone", "4w"))
+    return both.select(contract.ZONE_KEY, contract.EVENT_TIME, *contract.ZONE_FEATURES, *STEP_SUMS)
 
 
 def pair_features(trips: pl.LazyFrame) -> pl.LazyFrame:
@@ -84,57 +149,25 @@ def pair_features(trips: pl.LazyFrame) -> pl.LazyFrame:
 
     Returns:
         [pairs * days] sorted by key and time: PAIR_KEY (Int64), EVENT_TIME (Datetime, UTC), PAIR_FEATURES (Float64;
-        trips, seconds, miles per hour) over the trips that ended in the four weeks before.
+        trips, seconds, miles per hour) over the trips that ended in the four weeks before, STEP_SUMS.
     """
-    sums = _running_sums(trips, pair_key(), timedelta(days=1))
-    grid = sums.select(contract.PAIR_KEY, contract.EVENT_TIME)
-    return _window(grid, sums, contract.PAIR_KEY, FOUR_WEEKS).select(
-        contract.PAIR_KEY,
-        contract.EVENT_TIME,
-        pl.col("trips").cast(pl.Float64).alias("pair_trips_4w"),
-        _mean_duration().alias("pair_mean_duration_4w"),
-        _mean_speed().alias("pair_mean_speed_4w"),
-    )
+    daily = step_sums(trips, pair_key(), DAY).lazy()
+    grid = daily.rename({name: f"step_{name}" for name in SUMS})
+    sums = _running(daily, contract.PAIR_KEY)
+    found = _window(grid, sums, contract.PAIR_KEY, FOUR_WEEKS).with_columns(described("pair", "4w"))
+    return found.select(contract.PAIR_KEY, contract.EVENT_TIME, *contract.PAIR_FEATURES, *STEP_SUMS)
 
 
-def _running_sums(trips: pl.LazyFrame, key: pl.Expr, step: timedelta) -> pl.LazyFrame:
-    """Sums over all of a key's trips that ended by the end of each step in which one did, sorted by key and time."""
-    started, ended = event_time(pl.col(contract.PICKUP_TIME)), event_time(pl.col(contract.DROPOFF_TIME))
-    distance = (pl.col(contract.DISTANCE) * _DISTANCE_UNITS_PER_MILE).round().cast(pl.Int64)
-    name = key.meta.output_name()
-    return (
-        trips.select(
-            key,
-            # A trip that ends on the stroke of the hour has ended by then.
-            ((ended - _TICK).dt.truncate(step) + step).alias(contract.EVENT_TIME),
-            (ended - started).dt.total_microseconds().alias("duration"),
-            distance.alias("distance"),
-        )
-        .group_by(name, contract.EVENT_TIME)
-        .agg(pl.len().cast(pl.Int64).alias("trips"), pl.col("duration").sum(), pl.col("distance").sum())
-        .sort(name, contract.EVENT_TIME)
-        .with_columns(pl.col(*_SUMS).cum_sum().over(name))
-    )
+def _running(sums: pl.LazyFrame, key: str) -> pl.LazyFrame:
+    """Sums over all of a key's trips up to each time."""
+    return sums.with_columns(pl.col(*SUMS).cum_sum().over(key))
 
 
 def _window(grid: pl.LazyFrame, sums: pl.LazyFrame, key: str, width: timedelta) -> pl.LazyFrame:
-    """Sums over the trips that ended in (t - width, t], for each row (key, t) of a sorted grid; 0 without a trip."""
+    """SUMS over the trips that ended in (t - width, t], for each row (key, t) of a sorted grid; 0 without a trip."""
     start = grid.with_columns((pl.col(contract.EVENT_TIME) - width).alias("start"))
     # Both sides are sorted by key and time, so times are sorted within each key, which polars cannot see.
     as_of = {"by": key, "right_on": contract.EVENT_TIME, "coalesce": False, "check_sortedness": False}
     upto = start.join_asof(sums, left_on=contract.EVENT_TIME, suffix="_until", **as_of)
     both = upto.join_asof(sums, left_on="start", suffix="_before", **as_of)
-    return both.with_columns(pl.col(name).fill_null(0) - pl.col(f"{name}_before").fill_null(0) for name in _SUMS)
-
-
-def _mean_duration() -> pl.Expr:
-    """Seconds per trip; null without a trip."""
-    seconds = pl.col("duration") / _MICROSECONDS_PER_SECOND
-    return pl.when(pl.col("trips") > 0).then(seconds / pl.col("trips"))
-
-
-def _mean_speed() -> pl.Expr:
-    """Total miles over total hours; null without a trip."""
-    miles = pl.col("distance") / _DISTANCE_UNITS_PER_MILE
-    hours = pl.col("duration") / (_MICROSECONDS_PER_SECOND * _SECONDS_PER_HOUR)
-    return pl.when(pl.col("duration") > 0).then(miles / hours)
+    return both.with_columns(pl.col(name).fill_null(0) - pl.col(f"{name}_before").fill_null(0) for name in SUMS)

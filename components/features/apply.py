@@ -6,7 +6,7 @@ Nothing is written when nothing differs.
 import components.features.unchecked  # noqa: F401
 
 # isort: split
-import asyncio
+from copy import copy
 
 from feast import FeatureStore
 from feast.diff.property_diff import TransitionType
@@ -14,7 +14,7 @@ from feast.feature_view import DUMMY_ENTITY_NAME
 from feast.repo_contents import RepoContents
 
 from components.features import definitions
-from components.features.store import feature_store
+from components.features.store import opened
 from components.platform import Platform
 
 
@@ -24,17 +24,34 @@ def apply(platform: Platform) -> list[str]:
     Returns:
         What was done, e.g. ``["create feature view zone_features"]``; empty if nothing differed.
     """
-    store = feature_store(platform)
-    try:
+    with opened(platform) as store:
         return _apply(store)
-    finally:
-        asyncio.run(store.close())
 
 
 def _apply(store: FeatureStore) -> list[str]:
     """Bring an open store to what is defined; returns what was done."""
-    views = [definitions.zone_features, definitions.pair_features]
-    contents = RepoContents(
+    planned, _, _ = store.plan(_contents())
+    differing = [
+        part
+        for part in planned.feast_object_diffs
+        if part.transition_type != TransitionType.UNCHANGED and part.name != DUMMY_ENTITY_NAME
+    ]
+    if differing:
+        gone = [part.current_feast_object for part in differing if part.transition_type == TransitionType.DELETE]
+        things = [thing for things in _contents() for thing in things]
+        store.apply(things, objects_to_delete=gone, partial=False)  # pyright: ignore[reportArgumentType]
+    return [f"{part.transition_type.name.lower()} {part.feast_object_type.value} {part.name}" for part in differing]
+
+
+def _contents() -> RepoContents:
+    """All that is defined.
+
+    Feast completes the views that it is given, and takes its own completion for a difference when it sees them again;
+    so it gets copies.
+    """
+    defined = (definitions.zone_features, definitions.pair_features, definitions.request_features)
+    views = [copy(view) for view in defined]
+    return RepoContents(
         projects=[definitions.project],
         data_sources=[view.batch_source for view in views if view.batch_source],
         feature_views=views,
@@ -45,16 +62,6 @@ def _apply(store: FeatureStore) -> list[str]:
         feature_services=[definitions.trip_duration],
         permissions=[],
     )
-    planned, _, _ = store.plan(contents)
-    differing = [
-        part
-        for part in planned.feast_object_diffs
-        if part.transition_type != TransitionType.UNCHANGED and part.name != DUMMY_ENTITY_NAME
-    ]
-    if differing:
-        gone = [part.current_feast_object for part in differing if part.transition_type == TransitionType.DELETE]
-        store.apply([thing for things in contents for thing in things], objects_to_delete=gone, partial=False)  # pyright: ignore[reportArgumentType]
-    return [f"{part.transition_type.name.lower()} {part.feast_object_type.value} {part.name}" for part in differing]
 
 
 def main() -> None:

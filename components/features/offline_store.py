@@ -14,16 +14,18 @@ from typing import Any, Literal
 import pandas as pd
 import polars as pl
 import pyarrow as pa
-from feast.data_source import DataSource
+import pydantic
+from feast.data_source import DataSource, RequestSource
 from feast.feature_view import FeatureView
+from feast.field import Field
 from feast.infra.offline_stores.file_source import FileSource
 from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob, RetrievalMetadata
 from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
-from pydantic import Field
 
 from components import tables
+from components.features.transform import request_features
 from components.platform import Platform
 
 _ROW = "__entity_row"
@@ -44,7 +46,7 @@ class PolarsOfflineStoreConfig(FeastConfigBaseModel):
         "components.features.offline_store.PolarsOfflineStore"
     )
     platform: Platform | None = None
-    versions: dict[str, int] = Field(default_factory=dict)
+    versions: dict[str, int] = pydantic.Field(default_factory=dict)
 
 
 class PolarsRetrievalJob(RetrievalJob):
@@ -99,22 +101,27 @@ class PolarsOfflineStore(OfflineStore):
 
         Returns:
             A job for all entity rows in their order, duplicates included, with their columns followed by the features;
-            features are null where no row is old enough and young enough.
+            features are null where no row is old enough and young enough. Features of the request follow from the
+            columns of a request, which the entity rows then have as well.
 
         Raises:
-            ValueError: The entity rows are not a frame, or lack a join key.
+            ValueError: The entity rows are not a frame, or lack a join key or a column of the request.
         """
         entities, time_column = _entity_rows(entity_df)
-        wanted = [(view, _features_of(view, feature_refs)) for view in feature_views]
+        asked = [(view, _features_of(view, feature_refs)) for view in feature_views]
+        wanted = [(view, names) for view, names in asked if not isinstance(view.batch_source, RequestSource)]
+        computed = [(view, names) for view, names in asked if isinstance(view.batch_source, RequestSource)]
         keys = {key for view, _ in wanted for key in _join_keys(view).values()}
+        keys |= {column.name for view, _ in computed for column in _request_columns(view)}
         absent = sorted(keys - set(entities.columns))
         if absent:
             raise ValueError(f"entity rows have {', '.join(entities.columns)} and lack {', '.join(absent)}: add them")
 
         def query() -> pl.DataFrame:
             rows = entities.with_row_index(_ROW).with_columns(_as_utc(entities, time_column).alias(_TIME)).sort(_TIME)
-            found = [_as_of(config, rows, view, names, full_feature_names) for view, names in wanted]
-            return pl.concat([entities, *pl.collect_all(found)], how="horizontal")
+            found = pl.collect_all([_as_of(config, rows, view, names, full_feature_names) for view, names in wanted])
+            found += [_of_request(entities, view, names, full_feature_names) for view, names in computed]
+            return pl.concat([entities, *found], how="horizontal")
 
         times = entities[time_column]
         metadata = RetrievalMetadata(feature_refs, sorted(keys), times.min(), times.max())  # pyright: ignore[reportArgumentType]
@@ -208,6 +215,19 @@ def _features_of(view: FeatureView, references: Iterable[str]) -> list[str]:
     """The features of a view that are asked for, in the order of asking."""
     split = [reference.split(":", 1) for reference in references]
     return [feature for name, feature in split if name.split("@")[0] == view.projection.name_to_use()]
+
+
+def _request_columns(view: FeatureView) -> list[Field]:
+    """What a request says, for a view of features that follow from it."""
+    assert isinstance(view.batch_source, RequestSource)
+    return view.batch_source.schema
+
+
+def _of_request(entities: pl.DataFrame, view: FeatureView, names: list[str], full_names: bool) -> pl.DataFrame:
+    """The view's features for entity rows with the columns of a request, but for those that are among the columns."""
+    prefix = f"{view.projection.name_to_use()}__" if full_names else ""
+    found = request_features(entities).select(pl.col(name).cast(pl.Float64).alias(prefix + name) for name in names)
+    return found.select(name for name in found.columns if name not in entities.columns)
 
 
 def _as_of(

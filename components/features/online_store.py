@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from feast import FeatureView
 from feast.infra.key_encoding_utils import serialize_entity_key
-from feast.infra.online_stores.helpers import compute_table_id, extract_text_and_num
+from feast.infra.online_stores.helpers import extract_text_and_num
 from feast.infra.online_stores.postgres_online_store.postgres import PostgreSQLOnlineStore, PostgreSQLOnlineStoreConfig
 from feast.infra.utils.postgres.connection_utils import (
     _get_conn_kwargs,  # pyright: ignore[reportPrivateUsage]
@@ -27,7 +27,8 @@ from feast.utils import make_tzaware
 from psycopg import Connection, sql
 from psycopg_pool import ConnectionPool
 
-_COLUMNS = ("entity_key", "feature_name", "value", "value_text", "event_ts", "created_ts")
+from components.features import online_rows
+
 _TYPES = ("bytea", "text", "bytea", "text", "timestamptz", "timestamptz")
 
 
@@ -79,7 +80,7 @@ class CopyPostgreSQLOnlineStore(PostgreSQLOnlineStore):
                 the last one counts.
             progress: Told how many entities were written.
         """
-        target = sql.Identifier(compute_table_id(config.project, table))
+        target = online_rows.table(table.name)
         rows: dict[tuple[bytes, str], tuple[Any, ...]] = {}
         for entity, features, event_time, created in data:
             key = serialize_entity_key(entity, config.entity_key_serialization_version)
@@ -87,41 +88,13 @@ class CopyPostgreSQLOnlineStore(PostgreSQLOnlineStore):
             for name, value in features.items():
                 text, _ = extract_text_and_num(value, compute_num=False)
                 rows[key, name] = (key, name, value.SerializeToString(), text, *times)
-        columns = sql.SQL(", ").join(map(sql.Identifier, _COLUMNS))
+        columns = sql.SQL(", ").join(map(sql.Identifier, online_rows.COLUMNS))
         with self._get_conn(config) as connection, connection.cursor() as cursor:
             cursor.execute(sql.SQL("CREATE TEMP TABLE incoming (LIKE {}) ON COMMIT DROP").format(target))
             with cursor.copy(sql.SQL("COPY incoming ({}) FROM STDIN (FORMAT BINARY)").format(columns)) as copy:
                 copy.set_types(_TYPES)
                 for row in rows.values():
                     copy.write_row(row)
-            cursor.execute(_upsert(target, columns))
+            cursor.execute(online_rows.upsert(target))
         if progress:
             progress(len(data))
-
-    def retain(self, config: RepoConfig, view: FeatureView, first: datetime, last: datetime) -> int:
-        """Delete features whose time is outside [first, last].
-
-        Feast's online reads do not honour the time to live, so what is too old for a point-in-time join must go.
-
-        Returns:
-            Entities that are left.
-        """
-        target = sql.Identifier(compute_table_id(config.project, view))
-        with self._get_conn(config) as connection, connection.cursor() as cursor:
-            outside = sql.SQL("DELETE FROM {} WHERE event_ts NOT BETWEEN %s AND %s").format(target)
-            cursor.execute(outside, (first, last))
-            row = cursor.execute(sql.SQL("SELECT count(DISTINCT entity_key) FROM {}").format(target)).fetchone()
-        assert row is not None
-        return row[0]
-
-
-def _upsert(target: sql.Identifier, columns: sql.Composable) -> sql.Composed:
-    """Move the incoming rows to the table; a row that is there already is not written again."""
-    changing = sql.SQL(", ").join(map(sql.Identifier, _COLUMNS[2:]))
-    there = sql.SQL(", ").join(sql.Identifier("there", name) for name in _COLUMNS[2:])
-    new = sql.SQL(", ").join(sql.Identifier("excluded", name) for name in _COLUMNS[2:])
-    return sql.SQL(
-        "INSERT INTO {target} AS there ({columns}) SELECT {columns} FROM incoming "
-        "ON CONFLICT (entity_key, feature_name) DO UPDATE SET ({changing}) = ({new}) "
-        "WHERE ({there}) IS DISTINCT FROM ({new})"
-    ).format(target=target, columns=columns, changing=changing, there=there, new=new)

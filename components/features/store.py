@@ -3,13 +3,16 @@
 import components.features.unchecked  # noqa: F401
 
 # isort: split
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from string import Template
 from typing import Any
 
 import yaml
 from feast import FeatureStore
+from feast.infra.registry.sql import SqlRegistry
 from feast.repo_config import RepoConfig
 from pydantic import SecretStr
 
@@ -27,6 +30,19 @@ def feature_store(platform: Platform, versions: Mapping[str, int] | None = None)
     settings = _filled(yaml.safe_load(SETTINGS.read_text()), _values(platform))
     settings["offline_store"] |= {"platform": platform, "versions": dict(versions or {})}
     return FeatureStore(config=RepoConfig(**settings))
+
+
+@contextmanager
+def opened(platform: Platform, versions: Mapping[str, int] | None = None) -> Iterator[FeatureStore]:
+    """The feature store as from ``feature_store``, whose connections to the database end with the block."""
+    store = feature_store(platform, versions)
+    try:
+        yield store
+    finally:
+        asyncio.run(store.close())
+        assert isinstance(store.registry, SqlRegistry)
+        # Feast's own close leaves these open.
+        store.registry.write_engine.dispose()
 
 
 def _values(platform: Platform) -> dict[str, str]:

@@ -3,27 +3,38 @@
 No run need name the versions: the newest of each table is taken, up to the newest time in it.
 """
 
+from typing import Annotated
+
 import polars as pl
+import typer
 
 from components import contract, tables
 from components.materialize.step import materialize
 from components.platform import Platform
 
 
-def main() -> None:
+def main(
+    versions: Annotated[
+        tuple[int, int] | None, typer.Option(help="Versions of the zone and the pair features; the newest if absent.")
+    ] = None,
+    *,
+    move_back: Annotated[bool, typer.Option("--move-back", help="Even if newer versions are online.")] = False,
+) -> None:
     """Materialize on the platform of the environment, and print how many keys are online."""
     platform = Platform()  # pyright: ignore[reportCallIssue]
-    versions = [
-        tables.latest_version(platform, name) for name in (tables.ZONE_FEATURES_TABLE, tables.PAIR_FEATURES_TABLE)
-    ]
-    if versions[0] is None or versions[1] is None:
+    names = (tables.ZONE_FEATURES_TABLE, tables.PAIR_FEATURES_TABLE)
+    zones, pairs = versions or (tables.latest_version(platform, name) for name in names)
+    if zones is None or pairs is None:
         print("no features have been built yet")
         return
-    zones = tables.scan(platform, tables.ZONE_FEATURES_TABLE, versions[0])
-    end = zones.select(pl.col(contract.EVENT_TIME).max()).collect().item()
-    for view, keys in materialize(platform, versions[0], versions[1], end).items():
+    newest = (
+        tables.scan(platform, name, version).select(pl.col(contract.EVENT_TIME).max())
+        for name, version in zip(names, (zones, pairs), strict=True)
+    )
+    end = pl.concat(newest).max().collect().item()
+    for view, keys in materialize(platform, zones, pairs, end, move_back=move_back).items():
         print(f"{view}: {keys} keys are online")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,14 +1,21 @@
 """Trips made up for the feature store, and a platform whose feature store is applied."""
 
-from collections.abc import Callable
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import numpy as np
 import polars as pl
 import pytest
+import uvicorn
+from feast import feature_server as feature_server_app
+from pydantic import SecretStr
 
 from components import contract, tables
 from components.features.apply import apply
+from components.features.store import feature_store
 from components.platform import Platform
 
 START = datetime(2026, 1, 5)
@@ -53,3 +60,29 @@ def write_trips() -> Callable[[Platform, pl.DataFrame], int]:
         return tables.write_version(platform, tables.TRIPS, trips.to_arrow(), str(trips.hash_rows().sum()))
 
     return write
+
+
+@pytest.fixture
+def feature_server(applied: Platform) -> Iterator[Platform]:
+    """The platform with Feast's feature server on it, as ``components.features.server`` runs it."""
+    store = feature_store(applied)
+    with socket.socket() as at:
+        at.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(feature_server_app.get_app(store, 30), log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [at]})
+        thread.start()
+        yield applied.model_copy(update={"feast_server_url": f"http://127.0.0.1:{at.getsockname()[1]}"})
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def environment(platform: Platform) -> dict[str, str]:
+    """The platform's settings as variables, for another process."""
+    variables = dict(os.environ)
+    for name, field in Platform.model_fields.items():
+        value = getattr(platform, name)
+        if value is not None:
+            plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+            variables[str(field.validation_alias)] = str(plain)
+    return variables

@@ -10,10 +10,11 @@ import pytest
 from feast import FeatureStore
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from components import contract, tables
 from components.features.definitions import TIME_TO_LIVE
-from components.features.store import feature_store
+from components.features.store import feature_store, opened
 from components.platform import Platform
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -76,6 +77,45 @@ def test_each_entity_row_gets_the_newest_features_of_its_moment_in_its_place(
     assert found["mark"].to_list() == list(range(len(asked)))
     values = [None if pd.isna(value) else value for value in found[FEATURE]]
     assert values == [newest_visible(rows, key, moment) for key, moment in asked]
+
+
+ZONES = st.sampled_from([1, 2])
+
+
+def zone_table(rows: list[tuple[int, datetime]]) -> pl.DataFrame:
+    """A table of zone features, like ``table``."""
+    known = {contract.ZONE_KEY: [zone for zone, _ in rows], contract.EVENT_TIME: [moment for _, moment in rows]}
+    kinds = {contract.ZONE_KEY: pl.Int64, contract.EVENT_TIME: pl.Datetime("us", "UTC")}
+    values = [pl.int_range(pl.len()).cast(pl.Float64).alias(name) for name in contract.ZONE_FEATURES]
+    return pl.DataFrame(known, schema=kinds).with_columns(values)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    zones=st.lists(st.tuples(ZONES, MOMENTS), min_size=1, max_size=8),
+    pairs=st.lists(st.tuples(KEYS, MOMENTS), min_size=1, max_size=8),
+    asked=st.lists(st.tuples(st.one_of(ZONES, st.none()), st.one_of(KEYS, st.just(9009)), MOMENTS), max_size=12),
+)
+def test_the_models_service_joins_each_view_by_its_own_key(
+    applied: Platform,
+    zones: list[tuple[int, datetime]],
+    pairs: list[tuple[int, datetime]],
+    asked: list[tuple[int | None, int, datetime]],
+) -> None:
+    newest = tables.write_version(applied, tables.ZONE_FEATURES_TABLE, zone_table(zones).to_arrow(), uuid.uuid4().hex)
+    versions = {tables.ZONE_FEATURES_TABLE: newest, tables.PAIR_FEATURES_TABLE: write(applied, pairs)}
+    kinds = {contract.ZONE_KEY: pl.Int64, contract.PAIR_KEY: pl.Int64, contract.EVENT_TIME: pl.Datetime("us", "UTC")}
+    # Some rows twice, as whole trips may be.
+    entities = pl.DataFrame([*asked, *asked[:2]], schema=kinds, orient="row")
+    with opened(applied, versions) as store:
+        service = store.get_feature_service(contract.FEATURE_SERVICE)
+        found = pl.from_arrow(store.get_historical_features(entities, service).to_arrow())  # pyright: ignore[reportArgumentType]
+    assert isinstance(found, pl.DataFrame)
+    assert_frame_equal(found.select(entities.columns), entities)
+    for name in contract.ZONE_FEATURES:
+        assert found[name].to_list() == [newest_visible(zones, zone, moment) for zone, _, moment in entities.rows()]
+    for name in contract.PAIR_FEATURES:
+        assert found[name].to_list() == [newest_visible(pairs, pair, moment) for _, pair, moment in entities.rows()]
 
 
 def test_missing_keys_and_naive_times_are_answered_and_not_dropped(applied: Platform) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import psycopg
 import pytest
 from feast import FeatureStore
@@ -11,8 +12,11 @@ from feast.infra.online_stores.postgres_online_store import postgres as stock
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import RepoConfig
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from components import contract, tables
+from components.features import online_rows
 from components.features.apply import apply
 from components.features.store import feature_store
 from components.platform import Platform
@@ -115,3 +119,40 @@ def test_applying_twice_changes_nothing_and_a_lost_view_comes_back(platform: Pla
     asyncio.run(store.close())
     assert apply(platform) == ["create feature view zone_features"]
     assert apply(platform) == []
+
+
+def frame(rows: list[tuple[int, float | None]], when: datetime) -> pl.DataFrame:
+    """Features of pairs as ``online_rows.write`` takes them."""
+    keys, values = [pair for pair, _ in rows], [value for _, value in rows]
+    columns = {contract.PAIR_KEY: keys, **dict.fromkeys(contract.PAIR_FEATURES, values)}
+    kinds = {contract.PAIR_KEY: pl.Int64, **dict.fromkeys(contract.PAIR_FEATURES, pl.Float64)}
+    return pl.DataFrame(columns, schema=kinds).with_columns(pl.lit(when).alias(contract.EVENT_TIME))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(
+        st.integers(-(2**63), 2**63 - 1), st.none() | st.floats(allow_nan=False, allow_infinity=False), min_size=1
+    ),
+    st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1)),
+)
+def test_whole_columns_become_the_rows_that_feast_makes_one_by_one(
+    store: FeatureStore,
+    connect: Callable[[], psycopg.Connection],
+    values: dict[int, float | None],
+    when: datetime,
+) -> None:
+    query = f"SELECT * FROM keelson_{tables.PAIR_FEATURES_TABLE} ORDER BY entity_key, feature_name"
+    moment = when.replace(tzinfo=UTC)
+    found = []
+    with connect() as connection, connection.cursor() as cursor:
+        for by_feast in (True, False):
+            cursor.execute(f"TRUNCATE keelson_{tables.PAIR_FEATURES_TABLE}")
+            if by_feast:
+                write(store, [row(pair, value, moment) for pair, value in values.items()])
+            else:
+                written = frame(list(values.items()), moment)
+                with connection.transaction():
+                    online_rows.write(cursor, tables.PAIR_FEATURES_TABLE, contract.PAIR_KEY, written)
+            found.append(cursor.execute(query).fetchall())
+    assert found[0] == found[1]

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from polars.testing import assert_frame_equal
 
 from components import contract, tables
+from components.build_features import step
 from components.build_features.step import build_features
 from components.features import aggregates
 from components.features.store import feature_store
@@ -62,7 +64,7 @@ def test_serving_reads_what_training_would_have_seen(
     # Forwards, again, and back to a time at which less was known.
     weeks_before = built.feature_end - timedelta(weeks=5, hours=5)
     for end in (weeks_before, built.feature_end, built.feature_end, weeks_before):
-        keys = materialize(applied, *versions, end)
+        keys = materialize(applied, *versions, end, move_back=True)
         expected = offline(applied, versions, end)
         assert online(applied) == expected
         assert keys["zone_features"] == 6
@@ -111,6 +113,18 @@ def test_equal_trips_in_any_order_give_equal_bytes_and_no_new_version(
     from_shuffled = build_features(applied, shuffled, files[2])
     assert len({file.read_bytes() for file in files}) == 1
     assert first == again == from_shuffled
+
+
+def test_slices_give_the_rows_of_one_join_in_the_same_order(
+    applied: Platform, make_trips: MakeTrips, write_trips: WriteTrips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version, files = write_trips(applied, make_trips(3000)), [tmp_path / f"{n}.parquet" for n in range(2)]
+    whole = build_features(applied, version, files[0])
+    monkeypatch.setattr(step, "SLICE_ROWS", 100)
+    sliced = build_features(applied, version, files[1])
+    assert whole == sliced
+    assert pq.ParquetFile(files[1]).num_row_groups > 20
+    assert_frame_equal(*(pl.read_parquet(file) for file in files), check_exact=True)
 
 
 def test_a_changed_contract_never_finds_the_features_of_the_old_one(

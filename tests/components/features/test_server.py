@@ -14,6 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from components import contract
+from components.features import catalogue
 from components.features.apply import apply
 from components.platform import Platform
 
@@ -84,7 +85,18 @@ def test_one_process_serves_features_metrics_and_browser_on_the_loopback_only(
     projects = httpx.get(f"{browser}/projects-list.json").json()["projects"]
     assert [project["id"] for project in projects] == [contract.FEAST_PROJECT]
     views = httpx.get(f"{browser}/api/v1/feature_views", params={"project": contract.FEAST_PROJECT}).json()
-    assert {view["spec"]["name"] for view in views["featureViews"]} == {"zone_features", "pair_features"}
+    assert {view["spec"]["name"] for view in views["featureViews"]} == {
+        "zone_features",
+        "pair_features",
+        "request_features",
+    }
+    features_url, asked = f"{browser}/api/v1/features", {"project": contract.FEAST_PROJECT, "limit": 100}
+    shown = {
+        feature["name"]: (feature["description"], feature["tags"]["unit"], feature["tags"]["owner"])
+        for feature in httpx.get(features_url, params=asked).json()["features"]
+        if feature["name"] in contract.MODEL_FEATURES
+    }
+    assert shown == {one.name: (one.meaning, one.unit, one.owner) for one in catalogue.FEATURES}
     seen = psutil.Process(process.pid)
     listening = [at.laddr.ip for at in seen.net_connections() if at.status == psutil.CONN_LISTEN]
     assert listening == ["127.0.0.1"] * 3
