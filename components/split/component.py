@@ -23,10 +23,9 @@ def split(
         validation_set: The 10 % of the time span before the test part.
         test_set: The last 20 % of the time span.
     """
-    from pathlib import Path
-
+    from components.artifacts import publish, read
     from components.split import step
 
-    files = [Path(part.path) for part in (train_set, validation_set, test_set)]
-    result = step.split(Path(features.path), *files)
+    with publish(train_set) as train, publish(validation_set) as validation, publish(test_set) as test:
+        result = step.split(read(features), train, validation, test)
     return (result.train_rows, result.validation_rows, result.test_rows)

@@ -1,19 +1,16 @@
-"""Train the model: one LightGBM regression of log duration, the same bytes for the same inputs."""
+"""Train a model of one family: the same bytes for the same inputs."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import polars as pl
 
-from components import contract
-from components.model import lightgbm, save_model, to_target
-
-MAX_ROUNDS = 400
-PATIENCE = 20
-# Fixed, not the machine's: sums over another number of threads differ in their last bits.
-THREADS = 2
+from components import thresholds
+from components.families.family import DEVICES
+from components.families.family import family as family_of
+from components.model import Interval, save_model
+from components.train.parts import read_part
 
 
 @dataclass(frozen=True)
@@ -21,9 +18,9 @@ class TrainResult:
     """What was trained.
 
     Attributes:
-        rounds: Trees kept.
+        rounds: Rounds of learning that were kept.
         train_rows: Trips learned from.
-        model_sha256: Hash of ``model.txt``.
+        model_sha256: Hash of the native file.
     """
 
     rounds: int
@@ -31,64 +28,58 @@ class TrainResult:
     model_sha256: str
 
 
-def parameters(seed: int) -> dict[str, Any]:
-    """LightGBM's parameters for a seed."""
-    return {
-        "objective": "regression",
-        "metric": "rmse",
-        "learning_rate": 0.1,
-        "num_leaves": 63,
-        "min_data_in_leaf": 50,
-        "feature_fraction": 0.9,
-        "seed": seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "num_threads": THREADS,
-        "verbosity": -1,
-    }
-
-
-def train(train_set: Path, validation_set: Path, model: Path, *, seed: int) -> TrainResult:
+def train(
+    train_set: Path, validation_set: Path, parameters: Path, model: Path, *, family: str, seed: int, device: str
+) -> TrainResult:
     """Train until the validation part stops improving and write the model folder.
 
     Args:
         train_set: Parquet file with contract.MODEL_FEATURES and contract.TARGET (seconds).
         validation_set: The same, of later trips.
+        parameters: JSON of the tune step for the same family.
         model: Folder to write.
+        family: Name of the family.
         seed: Seed of every random choice.
+        device: ``cpu``, or ``cuda``, on which the families that can learn do; the manifest says what was used.
 
     Raises:
-        ValueError: A part is empty, or a target is missing or negative.
+        ValueError: A part is empty, a target is missing, negative or infinite, the parameters are another family's,
+            or there is no such device.
+        components.families.family.UnknownFamilyError: There is no such family.
     """
-    lgb = lightgbm()
-    data, target = _arrays(train_set)
-    learned = lgb.Dataset(data, label=target, feature_name=list(contract.MODEL_FEATURES), params={"verbosity": -1})
-    held_data, held_target = _arrays(validation_set)
-    held = lgb.Dataset(held_data, label=held_target, reference=learned)
-    booster = lgb.train(
-        parameters(seed),
-        learned,
-        num_boost_round=MAX_ROUNDS,
-        valid_sets=[held],
-        callbacks=[lgb.early_stopping(PATIENCE, verbose=False)],
-    )
+    chosen = json.loads(parameters.read_text(encoding="utf-8"))
+    if chosen["family"] != family:
+        raise ValueError(f"{parameters} has parameters of {chosen['family']}, asked for are those of {family}")
+    if device not in DEVICES:
+        raise ValueError(f"{device!r} is no device to learn on; there are {', '.join(DEVICES)}")
+    kind = family_of(family)
+    used = device if device in kind.DEVICES else "cpu"
+    learn, held = read_part(train_set), read_part(validation_set)
+    learned = kind.fit(learn, held, chosen["parameters"], seed=seed, device=used)
+    residuals = held.target - learned.predict(held.features, threads=0)
     facts = {
-        "family": "lightgbm",
         "seed": seed,
-        "rounds": booster.best_iteration,
-        "train_rows": len(data),
-        "validation_rows": len(held_data),
+        "parameters": chosen["parameters"],
+        "device": used,
+        "rounds": learned.rounds,
+        "train_rows": len(learn.target),
+        "validation_rows": len(held.target),
     }
-    return TrainResult(booster.best_iteration, len(data), save_model(booster, model, training=facts))
+    sha256 = save_model(learned, model, interval=conformal(residuals, thresholds.INTERVAL_COVERAGE), training=facts)
+    return TrainResult(learned.rounds, len(learn.target), sha256)
 
 
-def _arrays(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Features [n, m] and targets [n] of a part, or ValueError."""
-    frame = pl.read_parquet(file, columns=[*contract.MODEL_FEATURES, contract.TARGET])
-    seconds = frame[contract.TARGET].to_numpy()
-    if len(seconds) == 0 or not np.all(seconds >= 0):
-        raise ValueError(
-            f"cannot train on {file}: it has {len(seconds)} rows of which {int(np.sum(~(seconds >= 0)))} lack a "
-            f"duration of zero or more seconds; look at the report of the ingest step"
-        )
-    return frame.select(contract.MODEL_FEATURES).to_numpy(), to_target(seconds)
+def conformal(residuals: np.ndarray, coverage: float) -> Interval:
+    """The interval that holds a share of new rows, whatever the model and whatever the distribution of errors.
+
+    Args:
+        residuals: Actual less predicted log duration, float64 [n], of rows that were not learned from.
+        coverage: Share that should lie within, 0 to 1.
+    """
+    ordered, rows = np.sort(residuals), len(residuals)
+    outside = (1 - coverage) / 2
+    # With one more row to come, its rank among all of them is uniform: hence n + 1.
+    low = int(np.floor(outside * (rows + 1))) - 1
+    high = int(np.ceil((1 - outside) * (rows + 1))) - 1
+    ends = ordered[max(low, 0)], ordered[min(high, rows - 1)]
+    return Interval(coverage=coverage, low=float(ends[0]), high=float(ends[1]))

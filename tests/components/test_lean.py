@@ -10,7 +10,7 @@ from components.lean import without
 
 def test_lightgbm_comes_without_scikit_learn_and_pandas_and_both_can_be_imported_after() -> None:
     code = (
-        "import sys; from components.model import lightgbm; lightgbm(); "
+        "import sys; from components.families.lightgbm import lightgbm; lightgbm(); "
         "assert not {'sklearn', 'pandas', 'dask'} & sys.modules.keys(), 'loaded'; import pandas, sklearn"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,5 +1,6 @@
 """Splitting by time."""
 
+import tempfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -67,3 +68,33 @@ def test_the_test_part_is_the_last_fifth_of_any_span(first: datetime, span: time
     assert first < validation_start < test_start < first + span
     assert (first + span - test_start) / span == pytest.approx(0.2, abs=1e-6)
     assert (test_start - validation_start) / span == pytest.approx(0.1, abs=1e-6)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> pl.DataFrame:
+    """A short trip at each twentieth of a time, and others in any order, some of which take hours."""
+    twentieth = draw(st.integers(60, 86400))
+    regular = [part * twentieth for part in range(21)]
+    starts = regular + draw(st.lists(st.sampled_from(regular) | st.integers(0, 20 * twentieth), max_size=40))
+    others = len(starts) - len(regular)
+    durations = [1.0] * len(regular) + draw(st.lists(st.floats(1, 4 * 3600), min_size=others, max_size=others))
+    start = datetime(2026, 1, 5)
+    columns = {contract.PICKUP_TIME: [start + timedelta(seconds=s) for s in starts], contract.TARGET: durations}
+    return pl.DataFrame(columns).with_row_index("trip")
+
+
+@settings(max_examples=50, deadline=None)
+@given(table=tables())
+def test_whatever_the_trips_no_part_knows_the_next_and_only_what_is_under_way_is_lost(table: pl.DataFrame) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        result, (train, validation, test) = split_frame(table, Path(folder))
+    ends = {trip: start + timedelta(seconds=took) for trip, start, took in table.iter_rows()}
+    assert all(ends[trip] <= result.validation_start for trip in train["trip"])
+    assert all(ends[trip] <= result.test_start for trip in validation["trip"])
+    for part, begins in ((validation, result.validation_start), (test, result.test_start)):
+        assert all(moment >= begins for moment in part[contract.PICKUP_TIME])
+    kept = [trip for part in (train, validation, test) for trip in part["trip"]]
+    assert len(kept) == len(set(kept))
+    lost = table.filter(~pl.col("trip").is_in(kept))
+    limits = (result.validation_start, result.test_start)
+    assert all(any(start < limit <= ends[trip] for limit in limits) for trip, start, _ in lost.iter_rows())
