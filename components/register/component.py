@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from kfp import dsl
-from kfp.dsl import Artifact, Input, Model
+from kfp.dsl import HTML, Artifact, Input, Model
 
 from components.image import IMAGE
 
@@ -19,8 +19,14 @@ def register(
     commit: str,
     model: Input[Model],
     metrics: Input[Artifact],
+    metrics_page: Input[HTML],
     verdict: Input[Artifact],
+    verdict_page: Input[HTML],
     compatibility: Input[Artifact],
+    importances: Input[Artifact],
+    importances_page: Input[HTML],
+    skew: Input[Artifact],
+    selection: Input[Artifact],
 ) -> NamedTuple("Registered", [("run_id", str), ("model_version", int), ("promoted", bool)]):  # pyright: ignore[reportInvalidTypeForm]
     """Register an accepted candidate as the next model version, and make it the champion.
 
@@ -34,26 +40,23 @@ def register(
         commit: Commit of the code.
         model: The candidate's model folder.
         metrics: Errors of the candidate.
+        metrics_page: The same for people.
         verdict: The decision and its reasons.
+        verdict_page: The same for people.
         compatibility: What the compatibility check found.
+        importances: What drives the model.
+        importances_page: The same for people.
+        skew: How the data differ from those of the champion.
+        selection: Errors of all families.
     """
-    from pathlib import Path
-
     from components.platform import Platform
-    from components.recording import Candidate
+    from components.recording import read_candidate
     from components.register import step
 
-    candidate = Candidate(
-        run=run or job,
-        source=source,
-        rows=rows,
-        seed=seed,
-        data_version=data_version,
-        commit=commit,
-        model=Path(model.path),
-        metrics=Path(metrics.path),
-        verdict=Path(verdict.path),
-        compatibility=Path(compatibility.path),
-    )
+    origin = {"source": source, "rows": rows, "seed": seed, "data_version": data_version, "commit": commit}
+    reports = {"metrics": metrics, "verdict": verdict, "compatibility": compatibility, "importances": importances}
+    reports |= {"skew": skew, "selection": selection, "model": model}
+    reports |= {"metrics_page": metrics_page, "verdict_page": verdict_page, "importances_page": importances_page}
+    candidate = read_candidate(run or job, origin=origin, artifacts=reports)
     result = step.register(Platform(), candidate, close=not run)  # pyright: ignore[reportCallIssue]
     return (result.run_id, result.version, result.promoted)

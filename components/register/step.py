@@ -2,13 +2,17 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC
 
-from components import contract
+from components import contract, model_card
+from components.database import alone, open_engine
 from components.platform import Platform
-from components.recording import MODEL_FOLDER, Candidate, candidate_tags, champion, record_candidate
+from components.promotion import Promotion, promote
+from components.recording import MODEL_FOLDER, Candidate, card_facts, record_card, recorded, version_tags
 from components.tracking import ModelVersion, Run, Tracking
 
 PROMOTION = "keelson.promotion"
+_LONGEST_TAG = 5000
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Registration:
     Attributes:
         run_id: MLflow run.
         version: Model version.
-        promoted: Whether it is the champion now.
+        promoted: Whether it became the champion.
     """
 
     run_id: str
@@ -27,10 +31,10 @@ class Registration:
 
 
 def register(platform: Platform, candidate: Candidate, *, close: bool) -> Registration:
-    """Record a candidate's run, register its model and point the aliases to it.
+    """Record a candidate's run, register its model with its card, and point the aliases to it.
 
-    Registering the same pipeline run again gives the same version, and no alias ever moves to an older version.
-    The version becomes champion only while the champion is still the one that the verdict compared with.
+    Registering the same pipeline run again gives the same version, and the challenger's alias never moves to an older
+    one. The version becomes champion only if the champion is still the one that the verdict compared with.
 
     Args:
         platform: Its MLflow registry is written to.
@@ -41,25 +45,14 @@ def register(platform: Platform, candidate: Candidate, *, close: bool) -> Regist
         components.model.ModelIntegrityError: The model folder was changed.
         components.tracking.TrackingError: MLflow does not answer.
     """
-    with Tracking(platform.mlflow_tracking_uri) as tracking:
-        run = record_candidate(platform, tracking, candidate)
-        version = _version(platform, tracking, candidate, run)
-        _point(tracking, contract.CHALLENGER, version.version)
-        promoted = _promote(tracking, candidate, version)
-        if close:
-            tracking.close_run(run, "FINISHED")
-    return Registration(run.run_id, version.version, promoted)
-
-
-def may_promote(version: int, current: int | None, compared: int | None) -> bool:
-    """Whether a version may become champion.
-
-    Args:
-        version: The candidate's version.
-        current: The champion's version now, or None.
-        compared: The champion's version at the verdict, or None.
-    """
-    return current in (compared, version)
+    with recorded(platform, candidate, close=close) as (tracking, run):
+        # MLflow neither makes a version once nor moves an alias forward only: one registers at a time.
+        with alone(open_engine(platform), f"registration of {contract.MODEL_NAME}"):
+            version = _version(platform, tracking, candidate, run)
+            _point(tracking, contract.CHALLENGER, version.version)
+        done = _promote(platform, tracking, candidate, run, version)
+        _describe(platform, tracking, candidate, run, done)
+    return Registration(run.run_id, version.version, done.promoted)
 
 
 def _version(platform: Platform, tracking: Tracking, candidate: Candidate, run: Run) -> ModelVersion:
@@ -67,26 +60,33 @@ def _version(platform: Platform, tracking: Tracking, candidate: Candidate, run: 
     existing = tracking.versions_of_run(contract.MODEL_NAME, run)
     if existing:
         return existing[0]
-    tags = candidate_tags(platform, candidate)
-    return tracking.create_version(contract.MODEL_NAME, run, MODEL_FOLDER, tags)
+    return tracking.create_version(contract.MODEL_NAME, run, MODEL_FOLDER, version_tags(platform, candidate, run))
 
 
-def _promote(tracking: Tracking, candidate: Candidate, version: ModelVersion) -> bool:
-    """Make a version the champion if the verdict still holds; the outcome stays on the version as a tag."""
-    current = champion(tracking)
-    now = current.version if current else None
-    if PROMOTION in version.tags:
-        return now == version.version
-    compared = json.loads(candidate.verdict.read_text(encoding="utf-8"))["champion"]
-    against = compared["version"] if compared else None
-    allowed = may_promote(version.version, now, against)
-    if allowed:
-        tracking.set_alias(contract.MODEL_NAME, contract.CHAMPION, version.version)
-        outcome = "promoted to champion on the offline verdict"
-    else:
-        outcome = f"not promoted: compared with champion version {against}, but the champion is now version {now}"
-    tracking.set_version_tag(contract.MODEL_NAME, version.version, PROMOTION, outcome)
-    return allowed
+def _promote(
+    platform: Platform, tracking: Tracking, candidate: Candidate, run: Run, version: ModelVersion
+) -> Promotion:
+    """Make a version the champion if the verdict still holds."""
+    verdict = json.loads(candidate.verdict.read_text(encoding="utf-8"))
+    kept = f"all {len(verdict['checks'])} checks of the gate are kept"
+    return promote(
+        platform,
+        tracking,
+        version=version.version,
+        expected=verdict["champion"]["version"] if verdict["champion"] else None,
+        reason="; ".join(verdict["reasons"]) if verdict["forced"] else kept,
+        by=f"pipeline run {candidate.run}",
+        run=run.run_id,
+    )
+
+
+def _describe(platform: Platform, tracking: Tracking, candidate: Candidate, run: Run, done: Promotion) -> None:
+    """Say on the version, and in its card, who promoted it and why, or why not."""
+    said = f"{done.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, {done.by}: {done.says}"
+    facts = card_facts(platform, candidate, run, said)
+    record_card(tracking, run, facts)
+    tracking.describe_version(contract.MODEL_NAME, done.version, model_card.as_markdown(facts))
+    tracking.set_version_tag(contract.MODEL_NAME, done.version, PROMOTION, said[:_LONGEST_TAG])
 
 
 def _point(tracking: Tracking, alias: str, version: int) -> None:

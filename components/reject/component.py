@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from kfp import dsl
-from kfp.dsl import Artifact, Input, Model
+from kfp.dsl import HTML, Artifact, Input, Model
 
 from components.image import IMAGE
 
@@ -19,8 +19,14 @@ def reject(
     commit: str,
     model: Input[Model],
     metrics: Input[Artifact],
+    metrics_page: Input[HTML],
     verdict: Input[Artifact],
+    verdict_page: Input[HTML],
     compatibility: Input[Artifact],
+    importances: Input[Artifact],
+    importances_page: Input[HTML],
+    skew: Input[Artifact],
+    selection: Input[Artifact],
 ) -> NamedTuple("Rejected", [("run_id", str)]):  # pyright: ignore[reportInvalidTypeForm]
     """Record a rejected candidate in MLflow, without a model version.
 
@@ -34,25 +40,22 @@ def reject(
         commit: Commit of the code.
         model: The candidate's model folder.
         metrics: Errors of the candidate.
+        metrics_page: The same for people.
         verdict: The decision and its reasons.
+        verdict_page: The same for people.
         compatibility: What the compatibility check found.
+        importances: What drives the model.
+        importances_page: The same for people.
+        skew: How the data differ from those of the champion.
+        selection: Errors of all families.
     """
-    from pathlib import Path
-
     from components.platform import Platform
-    from components.recording import Candidate
+    from components.recording import read_candidate
     from components.reject import step
 
-    candidate = Candidate(
-        run=run or job,
-        source=source,
-        rows=rows,
-        seed=seed,
-        data_version=data_version,
-        commit=commit,
-        model=Path(model.path),
-        metrics=Path(metrics.path),
-        verdict=Path(verdict.path),
-        compatibility=Path(compatibility.path),
-    )
+    origin = {"source": source, "rows": rows, "seed": seed, "data_version": data_version, "commit": commit}
+    reports = {"metrics": metrics, "verdict": verdict, "compatibility": compatibility, "importances": importances}
+    reports |= {"skew": skew, "selection": selection, "model": model}
+    reports |= {"metrics_page": metrics_page, "verdict_page": verdict_page, "importances_page": importances_page}
+    candidate = read_candidate(run or job, origin=origin, artifacts=reports)
     return (step.reject(Platform(), candidate, close=not run),)  # pyright: ignore[reportCallIssue]

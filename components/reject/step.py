@@ -1,8 +1,7 @@
 """Record a rejected candidate: its run stays readable in MLflow, and no model version is made."""
 
 from components.platform import Platform
-from components.recording import Candidate, record_candidate
-from components.tracking import Tracking
+from components.recording import Candidate, recorded
 
 
 def reject(platform: Platform, candidate: Candidate, *, close: bool) -> str:
@@ -17,8 +16,5 @@ def reject(platform: Platform, candidate: Candidate, *, close: bool) -> str:
         components.model.ModelIntegrityError: The model folder was changed.
         components.tracking.TrackingError: MLflow does not answer.
     """
-    with Tracking(platform.mlflow_tracking_uri) as tracking:
-        run = record_candidate(platform, tracking, candidate)
-        if close:
-            tracking.close_run(run, "FINISHED")
-    return run.run_id
+    with recorded(platform, candidate, close=close) as (_, run):
+        return run.run_id
