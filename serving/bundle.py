@@ -14,22 +14,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 
-from components import contract
-from components.model import ModelIntegrityError, file_hash, load_model
+from components.model import MANIFEST_FILE, ModelIntegrityError, file_hash, load_model, model_files, verified_hash
 from components.platform import Platform
 from components.tracking import TrackingError
-from serving.manifest import MODEL_FOLDER, BundleError, Manifest, Provenance, content_hash
+from serving.environment import pinned_packages
+from serving.manifest import MODEL_FOLDER, BundleError, Content, Manifest, Provenance, file_hashes
 from serving.registry import RegisteredModel, download
 from serving.sources import needed_files
 
 _ROOT = Path(__file__).resolve().parents[1]
 _ENTRY = "serving.service"
-_TAG_LENGTH = 16
-# What the image of a bundle installs, each at the version that the bundle was built with.
-_PACKAGES = ("httpx", "holidays", "lightgbm", "numpy", "polars", "prometheus-client", "pydantic-settings", "tzdata")
 
 
 def build_bundle(model: RegisteredModel) -> str:
@@ -43,8 +39,13 @@ def build_bundle(model: RegisteredModel) -> str:
 
     Raises:
         ModelIntegrityError: The model folder is damaged, or was made for another contract.
-        BundleError: The sources have no ``uv.lock``.
+        PackageMismatchError: The model needs another version of a package than is installed here.
+        BundleError: The sources have no ``uv.lock``, or a package is missing.
     """
+    sha256 = verified_hash(model.folder)
+    manifest = json.loads((model.folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+    # Before the model is loaded: another version of its library may fail in a way that says nothing.
+    packages = pinned_packages(manifest["requires"])
     load_model(model.folder)
     lock = _ROOT / "uv.lock"
     if not lock.is_file():
@@ -57,47 +58,54 @@ def build_bundle(model: RegisteredModel) -> str:
         for file in needed_files(_ENTRY, _ROOT):
             (staging / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(_ROOT / file, staging / file)
-        shutil.copytree(model.folder, staging / MODEL_FOLDER)
-        tag = f"{contract.BUNDLE_NAME}:{content_hash(staging, provenance)[:_TAG_LENGTH]}"
-        Manifest(tag=tag, commit=_commit(), provenance=provenance).write(staging)
-        _store(tag, staging)
-    return tag
+        (staging / MODEL_FOLDER).mkdir()
+        for name in model_files(model.folder):
+            shutil.copyfile(model.folder / name, staging / MODEL_FOLDER / name)
+        content = Content(provenance=provenance, model_sha256=sha256, packages=packages, files=file_hashes(staging))
+        bundle = Manifest.describe(content, _commit())
+        bundle.write(staging)
+        _store(bundle, staging)
+    return bundle.tag
 
 
-def _store(tag: str, staging: Path) -> None:
-    """Put the staged files into the Bento store under ``tag``, once."""
+def bundle_folder(tag: str) -> Path:
+    """Where the bundle of a tag is or would be in the Bento store: ``src`` below it holds its sources."""
     # BentoML takes half a second to import; a bad model should be refused before that.
-    import bentoml
     from bentoml._internal.configuration.containers import BentoMLContainer
 
-    name, _, bundle_version = tag.partition(":")
-    store = Path(BentoMLContainer.bento_store_dir.get()) / name
-    store.mkdir(parents=True, exist_ok=True)
-    with _alone(store / ".build.lock"):
-        built = store / bundle_version
+    return Path(BentoMLContainer.bento_store_dir.get(), *tag.split(":"))
+
+
+def _store(manifest: Manifest, staging: Path) -> None:
+    """Put the staged files into the Bento store under their tag, once."""
+    import bentoml
+
+    built = bundle_folder(manifest.tag)
+    built.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(built.parent / ".build.lock"):
         if built.exists():
-            if _is_whole(built / "src", tag):
+            if _is_whole(built, manifest.tag):
                 return
             # A build that was killed while its files were copied.
             shutil.rmtree(built)
+        # BentoML adds itself to the list, at the version that builds.
+        pins = [f"{name}=={version}" for name, version in manifest.packages.items() if name != "bentoml"]
         bentoml.bentos.build(
             f"{_ENTRY}:TripDuration",
-            name=name,
-            version=bundle_version,
+            name=built.parent.name,
+            version=built.name,
             build_ctx=str(staging),
             include=["*"],
-            python={"packages": [f"{package}=={version(package)}" for package in _PACKAGES], "lock_packages": False},
+            python={"packages": pins, "lock_packages": False},
             docker={"python_version": f"{sys.version_info.major}.{sys.version_info.minor}"},
         )
 
 
-def _is_whole(source: Path, tag: str) -> bool:
+def _is_whole(built: Path, tag: str) -> bool:
     try:
-        manifest = Manifest.read(source)
+        return Manifest.read_verified(built / "src").tag == tag and (built / "bento.yaml").is_file()
     except BundleError:
         return False
-    content = content_hash(source, manifest.provenance)[:_TAG_LENGTH]
-    return manifest.tag == tag and tag.endswith(f":{content}") and (source.parent / "bento.yaml").is_file()
 
 
 @contextmanager
@@ -110,7 +118,10 @@ def _alone(lock: Path) -> Iterator[None]:
 
 def _commit() -> str:
     """The commit of the sources, or ``unknown`` outside a clone."""
-    asked = subprocess.run(["git", "-C", str(_ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    git = shutil.which("git")
+    if git is None:
+        return "unknown"
+    asked = subprocess.run([git, "-C", str(_ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return asked.stdout.strip() if asked.returncode == 0 else "unknown"
 
 

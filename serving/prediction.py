@@ -52,11 +52,12 @@ class Predictor:
 
     Attributes:
         manifest: What the bundle says about itself.
+        model: The bundle's model.
     """
 
     def __init__(self, manifest: Manifest, model: Model, online: OnlineFeatures) -> None:
         self.manifest = manifest
-        self._model = model
+        self.model = model
         self._online = online
 
     async def predict(self, trips: Sequence[Mapping[str, Any]]) -> list[float]:
@@ -68,7 +69,7 @@ class Predictor:
         with metrics.FEATURE_SECONDS.time():
             online = await self._online.read(zone_pairs(trips))
         metrics.MISSING_FEATURES.inc(int(np.isnan(online).sum()))
-        return self._model.predict(model_input(trips, online)).tolist()
+        return self.model.predict(model_input(trips, online)).tolist()
 
     async def check_ready(self) -> None:
         """Return if a request could be answered now.
@@ -81,4 +82,4 @@ class Predictor:
     def warm_up(self) -> None:
         """Predict once without online features, so that the first caller does not pay for lazy loading."""
         trips = parse_trips(json.dumps(EXAMPLE_TRIP).encode())
-        self._model.predict(model_input(trips, np.full((1, len(ONLINE_FEATURES)), np.nan)))
+        self.model.predict(model_input(trips, np.full((1, len(ONLINE_FEATURES)), np.nan)))

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from components import contract
 from components.platform import Platform
 from components.recording import DATA_VERSION, download_model
-from components.tracking import ModelVersion, Tracking
+from components.tracking import Tracking
 from serving.manifest import BundleError
 
 
@@ -39,11 +37,12 @@ def download(wanted: str, folder: Path, platform: Platform) -> RegisteredModel:
 
     Raises:
         BundleError: The registry has no such version.
+        components.model.ModelIntegrityError: The model is not the one that was registered, or not for this contract.
         components.tracking.TrackingError: MLflow does not answer.
     """
     with Tracking(platform.mlflow_tracking_uri) as tracking:
         if wanted.isdecimal():
-            found = _by_number(platform.mlflow_tracking_uri, wanted)
+            found = tracking.version(contract.MODEL_NAME, int(wanted))
         else:
             found = tracking.version_by_alias(contract.MODEL_NAME, wanted)
         if found is None:
@@ -53,13 +52,3 @@ def download(wanted: str, folder: Path, platform: Platform) -> RegisteredModel:
             )
         download_model(tracking, found, folder)
     return RegisteredModel(folder, str(found.version), found.run_id, found.tags.get(DATA_VERSION, "unknown"))
-
-
-def _by_number(tracking_uri: str, number: str) -> ModelVersion | None:
-    question = {"name": contract.MODEL_NAME, "version": number}
-    answer = httpx.get(f"{tracking_uri}/api/2.0/mlflow/model-versions/get", params=question, timeout=60)
-    if answer.status_code == httpx.codes.NOT_FOUND:
-        return None
-    found = answer.raise_for_status().json()["model_version"]
-    tags = {tag["key"]: tag.get("value", "") for tag in found.get("tags", [])}
-    return ModelVersion(int(found["version"]), found.get("run_id", ""), found["source"], tags)

@@ -4,6 +4,7 @@ All behaviour is in ``serving.application``; this module only says how BentoML r
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from components import contract
 from serving.application import create_application
-from serving.manifest import MODEL_FOLDER, Manifest
+from serving.manifest import MODEL_FOLDER, BundleError, BundleIntegrityError, Manifest
 from serving.online_features import OnlineFeatures, OnlineFeaturesUnavailableError
 from serving.parent import announce_supervisor, end_with_supervisor
 from serving.settings import ServingSettings
@@ -23,21 +24,26 @@ if TYPE_CHECKING:
     from serving.prediction import Predictor
 
 
+# A bundle is unpacked with this file in its folder ``serving``.
+_BUNDLE = Path(__file__).resolve().parents[1]
+
+
 @asynccontextmanager
 async def open_bundle(settings: ServingSettings) -> "AsyncIterator[Predictor]":
     """The predictor of the bundle that this file is part of, for as long as the worker lives.
 
     Raises:
-        BundleError: This file is not part of a bundle.
-        ModelIntegrityError: The model is not the one that was built in, or was made for another contract.
+        BundleError: This file is not part of a bundle, or a file of the bundle was changed.
+        ModelIntegrityError: The model is not what it says itself, or was made for another contract.
     """
     # Here and not above: the supervising process imports this module too, but never predicts.
     from components.model import load_model
     from serving.prediction import Predictor
 
-    root = Path(__file__).resolve().parents[1]
-    manifest = Manifest.read(root)
-    model = load_model(root / MODEL_FOLDER)
+    manifest = Manifest.read_verified(_BUNDLE)
+    model = load_model(_BUNDLE / MODEL_FOLDER)
+    if model.sha256 != manifest.model_sha256:
+        raise BundleIntegrityError(_BUNDLE / MODEL_FOLDER, manifest.model_sha256, model.sha256)
     async with OnlineFeatures(settings.feast_server_url) as online, asyncio.TaskGroup() as tasks:
         predictor = Predictor(manifest, model, online)
         predictor.warm_up()
@@ -67,7 +73,11 @@ class TripDuration:
 
     @bentoml.on_deployment
     def before_the_workers() -> None:  # pyright: ignore[reportSelfClsParameterName]
-        """In the supervising process, once."""
+        """In the supervising process, once: a bundle that was changed does not start."""
+        try:
+            Manifest.read_verified(_BUNDLE)
+        except BundleError as error:
+            sys.exit(str(error))
         announce_supervisor()
 
     async def __is_ready__(self) -> bool:

@@ -8,14 +8,14 @@ from components.image import IMAGE
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def check_compatibility(model: Input[Model], compatibility: Output[Artifact]) -> None:
-    """Load the candidate in a fresh process and call it with friendly and hostile input.
+    """Build the candidate's bundle and call it in the bundle's own environment, with friendly and hostile input.
 
     Args:
         model: The candidate's model folder.
-        compatibility: What was found, as JSON.
+        compatibility: What was found, as JSON: seconds, milliseconds, megabytes, packages.
     """
-    from pathlib import Path
-
+    from components import artifacts
     from components.check_compatibility import step
 
-    step.check_compatibility(Path(model.path), Path(compatibility.path))
+    with artifacts.publish(compatibility) as report:
+        step.check_compatibility(artifacts.read(model), report)

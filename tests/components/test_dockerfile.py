@@ -25,7 +25,15 @@ def test_packages_come_from_the_lock_by_the_pinned_uv_and_none_are_for_developme
     assert only(r"uv==(\S+)") == TOOLS["uv"]["version"]
     syncs = [line for line in LINES if line.startswith("RUN uv sync")]
     assert len(syncs) == 2
-    assert all("--frozen --no-dev" in line for line in syncs)
+    assert all("--frozen --no-default-groups " in line for line in syncs)
+
+
+def test_the_accelerators_group_is_chosen_by_a_build_argument_and_is_the_processors_by_default() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert only(r"^ARG ACCELERATOR=(\S+)") == "cpu"
+    assert {"cpu", "cuda"} <= groups["dependency-groups"].keys()
+    syncs = [line for line in LINES if line.startswith("RUN uv sync")]
+    assert all('--group "${ACCELERATOR}"' in line for line in syncs)
 
 
 def test_the_base_image_is_pinned_and_can_be_exchanged() -> None:

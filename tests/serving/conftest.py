@@ -1,8 +1,8 @@
-"""A real small model, and a stand-in for the wire format of Feast's feature server."""
+"""Real small models, and a stand-in for the wire format of Feast's feature server."""
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from components import contract
-from components.model import lightgbm, save_model, to_target
+from components.families.family import Part, family
+from components.model import Interval, save_model, to_target
 
 
 class FeatureServer:
@@ -83,18 +84,26 @@ def feature_server() -> Iterator[FeatureServer]:
 
 
 @pytest.fixture(scope="session")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model in which distance, and a little the zone's and the pair's numbers, make a trip longer."""
-    draw = np.random.default_rng(7)
-    frame = draw.random((2000, len(contract.MODEL_FEATURES)))
-    names = list(contract.MODEL_FEATURES)
-    distance, pair = names.index(contract.DISTANCE), names.index(contract.PAIR_FEATURES[0])
-    frame[:, distance] *= 20
-    frame[:, pair] *= 265_000
-    target = to_target(100 + 120 * frame[:, distance] + frame[:, pair] / 1000)
-    settings = {"objective": "l2", "verbose": -1, "deterministic": True, "seed": 1, "num_threads": 1}
-    library = lightgbm()
-    booster = library.train(settings, library.Dataset(frame, target), 20)
-    folder = tmp_path_factory.mktemp("model")
-    save_model(booster, folder, training={"seed": 1})
-    return folder
+def model_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Trains a small model of a family in which distance, and a little the pair's number, make a trip longer."""
+
+    def train(name: str) -> Path:
+        draw = np.random.default_rng(7)
+        features = draw.random((2000, len(contract.MODEL_FEATURES)))
+        names = list(contract.MODEL_FEATURES)
+        distance, pair = names.index(contract.DISTANCE), names.index(contract.PAIR_FEATURES[0])
+        features[:, distance] *= 20
+        features[:, pair] *= 265_000
+        part = Part(features, to_target(100 + 120 * features[:, distance] + features[:, pair] / 1000))
+        folder = tmp_path_factory.mktemp(name) / "model"
+        learned = family(name).fit(part, part, {}, seed=1, max_rounds=20)
+        save_model(learned, folder, interval=Interval(coverage=0.8, low=-0.1, high=0.1), training={"seed": 1})
+        return folder
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def model_folder(model_of: Callable[[str], Path]) -> Path:
+    """A model of one family."""
+    return model_of("lightgbm")

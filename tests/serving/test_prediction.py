@@ -22,6 +22,9 @@ MANIFEST = Manifest(
     tag="trip_duration:test",
     commit="unknown",
     provenance=Provenance(model_version="1", run_id="r", data_version="0", lock_hash="l"),
+    model_sha256="m",
+    packages={},
+    files={},
 )
 
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from components import contract
-from components.model import MANIFEST_FILE, MODEL_FILE, load_model
+from components.model import ModelIntegrityError, load_model, model_files
 from components.platform import Platform
-from components.recording import DATA_VERSION, MODEL_FOLDER
+from components.recording import DATA_VERSION, MODEL_FOLDER, MODEL_SHA256
 from components.tracking import Tracking
 from serving.manifest import BundleError, Manifest
 from serving.registry import download
@@ -75,7 +75,7 @@ def run_ids(mlflow_server: str, model_folder: Path) -> list[str]:
     with Tracking(mlflow_server) as tracking:
         for data_version in ("10", "20"):
             run = tracking.create_run(tracking.experiment(contract.EXPERIMENT), data_version, {})
-            for name in (MODEL_FILE, MANIFEST_FILE):
+            for name in model_files(model_folder):
                 tracking.upload(run, model_folder / name, f"{MODEL_FOLDER}/{name}")
             tracking.create_version(contract.MODEL_NAME, run, MODEL_FOLDER, {DATA_VERSION: data_version})
             found.append(run.run_id)
@@ -92,7 +92,21 @@ def test_a_version_is_found_by_number_and_by_alias(
     load_model(model.folder)
 
 
-@pytest.mark.parametrize("wanted", ["3", "nobody"])
+@pytest.mark.usefixtures("run_ids")
+def test_a_model_that_is_not_the_registered_one_is_refused(
+    mlflow_server: str, platform: Platform, model_folder: Path, tmp_path: Path
+) -> None:
+    """As somebody who can write to the artifacts could put another model there, with a manifest that fits it."""
+    with Tracking(mlflow_server) as tracking:
+        run = tracking.create_run(tracking.experiment(contract.EXPERIMENT), "changed", {})
+        for name in model_files(model_folder):
+            tracking.upload(run, model_folder / name, f"{MODEL_FOLDER}/{name}")
+        version = tracking.create_version(contract.MODEL_NAME, run, MODEL_FOLDER, {MODEL_SHA256: "0" * 64}).version
+    with pytest.raises(ModelIntegrityError, match=f"{load_model(model_folder).sha256}, expected 000"):
+        download(str(version), tmp_path, platform)
+
+
+@pytest.mark.parametrize("wanted", ["99", "nobody"])
 @pytest.mark.usefixtures("run_ids")
 def test_a_version_that_is_not_there_is_named(wanted: str, platform: Platform, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=f"'{wanted}'"):

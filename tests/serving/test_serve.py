@@ -1,6 +1,8 @@
 """A built bundle under `bentoml serve`: it answers, knows when it cannot, and leaves nothing behind."""
 
+import hashlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -94,6 +96,25 @@ def tag(model_folder: Path, environment: dict[str, str]) -> str:
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     ).stdout.split()[-1]
+
+
+@pytest.mark.parametrize("name", ["model/model.txt", "components/features/transform.py"])
+def test_a_changed_bundle_does_not_start_and_says_which_file(
+    name: str, tag: str, environment: dict[str, str], home: Path, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(home / "bentos" / tag.replace(":", "/"), bundle)
+    file = bundle / "src" / name
+    expected = hashlib.sha256(file.read_bytes()).hexdigest()
+    file.write_bytes(file.read_bytes() + b"\n")
+    actual = hashlib.sha256(file.read_bytes()).hexdigest()
+    command = [sys.executable, "-m", "bentoml", "serve", str(bundle), "--port", str(free_port())]
+    variables = {**environment, "KEELSON_FEAST_SERVER_URL": "http://127.0.0.1:9"}
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    said = done.stderr.strip().splitlines()[-1]
+    assert said.startswith(f"{file} was changed")
+    assert (actual in said, expected in said) == (True, True)
 
 
 @pytest.fixture

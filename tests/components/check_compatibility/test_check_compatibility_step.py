@@ -1,57 +1,71 @@
-"""The compatibility check."""
+"""The compatibility check, as a step of the pipeline."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from components.check_compatibility.step import CompatibilityError, check_compatibility, violations
-from components.train.step import train
+from components.check_compatibility import step
+from components.check_compatibility.step import CompatibilityError, check_compatibility
+from components.families.family import family
+from components.model import Interval, load_model, save_model
+from components.train.parts import read_part
 
 
 @pytest.fixture(scope="module")
 def model(parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    train(parts / "train.parquet", parts / "validation.parquet", folder, seed=7)
+    folder = tmp_path_factory.mktemp("trained") / "model"
+    learned, held = read_part(parts / "train.parquet"), read_part(parts / "validation.parquet")
+    trained = family("lightgbm").fit(learned, held, {}, seed=7, max_rounds=20)
+    save_model(trained, folder, interval=Interval(coverage=0.8, low=-0.1, high=0.1), training={})
     return folder
 
 
-def some_facts(**changed: object) -> dict[str, object]:
-    return {"failures": {}, "median_milliseconds": 1.0, "megabytes": 1.0} | changed
-
-
 def test_a_sound_model_passes_and_the_report_has_the_figures(model: Path, tmp_path: Path) -> None:
-    result = check_compatibility(model, tmp_path / "report")
-    assert json.loads((tmp_path / "report").read_text()) == result
-    assert result["compatible"]
-    assert 0 < result["median_milliseconds"] < result["load_seconds"] * 1000
-    assert result["megabytes"] > 0.001
+    found = check_compatibility(model, tmp_path / "report")
+    assert json.loads((tmp_path / "report").read_text()) == found
+    assert found["model_sha256"] == load_model(model).sha256
+    assert {"load_seconds", "median_milliseconds", "p99_milliseconds", "resident_megabytes", "megabytes"} < found.keys()
 
 
-def test_a_model_that_does_not_load_fails_and_the_report_is_written_first(model: Path, tmp_path: Path) -> None:
+def test_a_relative_path_means_the_callers_folder(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(model.parent)
+    check_compatibility(Path(model.name), tmp_path / "report")
+
+
+def test_a_model_that_does_not_load_is_refused_and_nothing_is_written(model: Path, tmp_path: Path) -> None:
     broken = tmp_path / "model"
-    broken.mkdir()
-    for file in model.iterdir():
-        (broken / file.name).write_bytes(file.read_bytes())
+    shutil.copytree(model, broken)
     (broken / "model.txt").write_text("tree\n")
-    with pytest.raises(CompatibilityError, match=r"load: .*model\.txt"):
+    with pytest.raises(CompatibilityError, match=r"model\.txt.*SHA-256"):
         check_compatibility(broken, tmp_path / "report")
-    assert json.loads((tmp_path / "report").read_text())["compatible"] is False
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_model_that_needs_another_package_version_is_refused_by_name(model: Path, tmp_path: Path) -> None:
+    other = tmp_path / "model"
+    shutil.copytree(model, other)
+    manifest = json.loads((other / "model.json").read_text())
+    (other / "model.json").write_text(json.dumps(manifest | {"requires": {"lightgbm": "3.3.5"}}))
+    with pytest.raises(CompatibilityError, match=r"needs lightgbm 3\.3\.5, the bundle has \d"):
+        check_compatibility(other, tmp_path / "report")
 
 
 @pytest.mark.parametrize(
-    ("changed", "word"),
+    ("printed", "words"),
     [
-        ({"median_milliseconds": 11.0}, "latency"),
-        ({"megabytes": 51.0}, "size"),
-        ({"failures": {"missing": "predictions outside"}}, "missing"),
+        ('print(\'{"failures": {"no trips": "answered 200"}}\')', "no trips: answered 200"),
+        ("import sys; sys.exit('the bundle does not start')", "the bundle does not start"),
+        ("import os; os._exit(3)", "code 3"),
     ],
 )
-def test_each_limit_is_a_violation_of_its_own(changed: dict[str, object], word: str) -> None:
-    found = violations(some_facts(**changed))
-    assert len(found) == 1
-    assert found[0].startswith(word)
-
-
-def test_what_is_within_the_limits_is_no_violation() -> None:
-    assert violations(some_facts(median_milliseconds=10.0, megabytes=50.0)) == []
+def test_what_the_check_says_is_why(
+    printed: str, words: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "check.py").write_text(printed)
+    monkeypatch.setattr(step, "_ROOT", tmp_path)
+    monkeypatch.setattr(step, "_PROGRAM", "check")
+    with pytest.raises(CompatibilityError, match=words):
+        check_compatibility(model, tmp_path / "report")
+    assert not (tmp_path / "report").exists()
