@@ -1,0 +1,72 @@
+"""Bundles: those in the store of this machine, and the one that the service answers with."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from components import contract
+from pipelines.lineage.records import BundleRecord, ServiceRecord
+
+_ANSWER_SECONDS = 1.0
+
+
+class BundleStore(BaseSettings):
+    """Where BentoML keeps bundles on this machine: its own variable, and its own default.
+
+    https://docs.bentoml.com/en/latest/guides/configurations.html
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    home: Path = Field(default_factory=lambda: Path.home() / "bentoml", validation_alias="BENTOML_HOME")
+
+
+def stored(store: BundleStore) -> tuple[BundleRecord, ...]:
+    """The bundles of the store by their tags; none where there is no store."""
+    folder = store.home / "bentos" / contract.BUNDLE_NAME
+    return tuple(_bundle(built) for built in sorted(folder.glob("*/src")))
+
+
+def _bundle(source: Path) -> BundleRecord:
+    tag = source.parent.name
+    try:
+        manifest = json.loads((source / "bundle.json").read_text(encoding="utf-8"))
+        provenance = manifest["provenance"]
+        return BundleRecord(
+            tag=tag,
+            commit=manifest["commit"],
+            model_version=provenance["model_version"],
+            run_id=provenance["run_id"],
+            data_version=provenance["data_version"],
+            lock_hash=provenance["lock_hash"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return BundleRecord(tag=tag, fault=f"its manifest cannot be read: {type(error).__name__}: {error}")
+
+
+def deployed(url: str) -> ServiceRecord:
+    """What the service at an address answers with now, found by sending it the example from its own description."""
+    try:
+        with httpx.Client(base_url=url, timeout=_ANSWER_SECONDS, trust_env=False) as client:
+            described = client.get("/openapi.json").raise_for_status().json()
+            answer = client.post("/predict", json=_example(described))
+            if answer.is_error:
+                said = answer.json().get("error", answer.text[:200])
+                return ServiceRecord(url=url, silence=f"it answers {answer.status_code}: {said}")
+            told = answer.json()
+            tag = str(told["bundle"]).removeprefix(f"{contract.BUNDLE_NAME}:")
+            return ServiceRecord(url=url, bundle=tag, model_version=str(told["model_version"]))
+    except httpx.TransportError as error:
+        return ServiceRecord(url=url, silence=f"it does not answer ({error})")
+    except (httpx.HTTPStatusError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return ServiceRecord(url=url, silence=f"something else answers there ({type(error).__name__}: {error})")
+
+
+def _example(description: dict[str, Any]) -> Any:
+    """The first example of a trip in the service's OpenAPI document."""
+    content = description["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
+    return next(iter(content["examples"].values()))["value"]
