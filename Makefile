@@ -1,13 +1,16 @@
 # Every target is one line that calls `python -m`; CI and people call the same ones. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help env doctor up down status train predict test lint bench-up \
-	render policies scan preflight teardown sweep pause resume
+.PHONY: help env doctor up down status train features score lineage reproduce promotions publish predict \
+	test lint bench-up bench-pipeline render policies scan preflight teardown sweep pause resume
 
 PYTHON ?= python3
-RUN := .venv/bin/python
+PY := .venv/bin/python
 DATA ?= synthetic
 ROWS ?= 200000
 SEED ?= 42
+DATA_VERSION ?= 0
+OF ?= bundle:live
+RUN ?= latest
 STACK ?= dev
 OUT ?= render/$(STACK)
 RUN_OPTIONS := --data "$(DATA)" --rows $(ROWS) --seed $(SEED)
@@ -19,34 +22,49 @@ env: ## Make the locked environment and find the tools; nothing is started
 doctor: ## Say what was found where, what is missing and how to get it (JSON=1)
 	@$(PYTHON) -m infra.tools.doctor $(if $(JSON),--json)
 up: env ## Bring everything up, to a trained model that answers (DATA= ROWS= SEED= PORT_BASE=)
-	@$(RUN) -m infra.local.up $(RUN_OPTIONS) $(if $(PORT_BASE),--port-base $(PORT_BASE))
+	@$(PY) -m infra.local.up $(RUN_OPTIONS) $(if $(PORT_BASE),--port-base $(PORT_BASE))
 down: ## Take everything down; data stays unless PURGE=1
-	@$(RUN) -m infra.local.down $(if $(PURGE),--purge)
+	@$(PY) -m infra.local.down $(if $(PURGE),--purge)
 status: ## Show each service's health, uptime and memory, the champion, the last run (JSON=1)
-	@$(RUN) -m infra.local.status $(if $(JSON),--json)
-train: ## Run the training pipeline on the running stack (DATA= ROWS= SEED=)
-	@$(RUN) -m infra.local.client pipelines.run training $(RUN_OPTIONS)
+	@$(PY) -m infra.local.status $(if $(JSON),--json)
+train: ## Run the training pipeline on the running stack (DATA= ROWS= SEED= FORCE_REASON=)
+	@$(PY) -m infra.local.client pipelines.run training $(RUN_OPTIONS) \
+		$(if $(FORCE_REASON),--force-reason "$(FORCE_REASON)")
+features: ## Refresh the features by themselves, offline and online (DATA= ROWS= SEED=)
+	@$(PY) -m infra.local.client pipelines.run features $(RUN_OPTIONS)
+score: ## Predict every trip of a data version with the champion (DATA_VERSION=)
+	@$(PY) -m infra.local.client pipelines.run scoring --data-version "$(DATA_VERSION)"
+lineage: ## Show what something was made from and what was made from it (OF=model:champion JSON=1 OUT=file.svg)
+	@$(PY) -m infra.local.client pipelines.lineage "$(OF)" $(if $(JSON),--json) $(if $(filter command line,$(origin OUT)),--out "$(OUT)")
+reproduce: ## Rebuild a training run and compare every step (RUN=latest)
+	@$(PY) -m infra.local.client pipelines.reproduce "$(RUN)"
+promotions: ## List who promoted which model version, and why (JSON=1)
+	@$(PY) -m infra.local.client components.promotion history $(if $(JSON),--json)
+publish: env ## Give changed components and pipelines new versions, and publish them
+	@$(PY) -m pipelines.compile --bump
 predict: ## Ask the deployed bundle for one trip
-	@$(RUN) -m infra.local.client serving.ask
+	@$(PY) -m infra.local.client serving.ask
 lint: env ## Check format, style and types
-	@$(RUN) -m ruff format --check . && $(RUN) -m ruff check . && $(RUN) -m pyright
+	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m pyright
 test: lint ## Run all tests, among them a whole stack in a scratch clone
-	@$(RUN) -m pytest
+	@$(PY) -m pytest
 bench-up: env ## Print the local stack's figures on this machine: times, memory, overhead
-	@$(RUN) -m infra.local.bench
+	@$(PY) -m infra.local.bench
+bench-pipeline: env ## Print the training pipeline's time and memory on the running stack (ROWS=1000000)
+	@$(PY) -m infra.local.client pipelines.bench $(if $(filter command line,$(origin ROWS)),--rows $(ROWS))
 render: env ## Write what a cloud stack is made of, for review, without an account (STACK= OUT=)
-	@$(RUN) -m infra.render --stack "$(STACK)" --out "$(OUT)"
+	@$(PY) -m infra.render --stack "$(STACK)" --out "$(OUT)"
 policies: env ## Hold the policies against every cloud stack
-	@$(RUN) -m infra.policies
+	@$(PY) -m infra.policies
 scan: env ## Validate and scan the rendered Kubernetes objects of every cloud stack
-	@$(RUN) -m infra.scanning
+	@$(PY) -m infra.scanning
 preflight: env ## Say what would fail before a cloud stack is brought up (STACK= JSON=1)
-	@$(RUN) -m infra.operations.preflight --stack "$(STACK)" $(if $(JSON),--json)
+	@$(PY) -m infra.operations.preflight --stack "$(STACK)" $(if $(JSON),--json)
 teardown: env ## Drain and destroy a cloud stack, and look for what is left (STACK=)
-	@$(RUN) -m infra.operations.teardown --stack "$(STACK)"
+	@$(PY) -m infra.operations.teardown --stack "$(STACK)"
 sweep: env ## List what a cloud stack left behind, with its monthly cost (STACK=)
-	@$(RUN) -m infra.operations.sweep --stack "$(STACK)"
+	@$(PY) -m infra.operations.sweep --stack "$(STACK)"
 pause: env ## Take everything down that costs by the hour; data stays (STACK=)
-	@$(RUN) -m infra.operations.pause --stack "$(STACK)"
+	@$(PY) -m infra.operations.pause --stack "$(STACK)"
 resume: env ## Bring a paused cloud stack back with its data (STACK=)
-	@$(RUN) -m infra.operations.resume --stack "$(STACK)"
+	@$(PY) -m infra.operations.resume --stack "$(STACK)"

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from components.platform import Platform
-from pipelines.run import DEFAULT_ROWS, DEFAULT_SEED
+from pipelines.requests import DEFAULT_ROWS, DEFAULT_SEED, TrainingRequest
+from pipelines.training import FAMILIES
 
 Result = TypeVar("Result")
 
@@ -51,34 +52,58 @@ def plain(platform: Platform, rows: int, seed: int, folder: Path) -> dict[str, f
     """
     watch = Stopwatch()
     trips = watch.call("ingest", lambda: _ingest(platform, rows, seed, folder))
-    watch.call("validate", lambda: _validate(platform, trips.data_version, folder))
-    built = watch.call("build_features", lambda: _build_features(platform, trips.data_version, folder))
+    version = trips.data_version
+    watch.call("validate", lambda: _validate(platform, version, folder))
+    watch.call("profile", lambda: _profile(platform, version, folder))
+    watch.call("detect_skew", lambda: _detect_skew(platform, version, folder))
+    built = watch.call("build_features", lambda: _build_features(platform, version, folder))
     watch.call("materialize", lambda: _materialize(platform, built))
+    watch.call("check_parity", lambda: _check_parity(platform, built, folder))
     watch.call("split", lambda: _split(folder))
-    watch.call("train", lambda: _train(folder, seed))
+    for family in FAMILIES:
+        watch.call(f"tune.{family}", lambda family=family: _tune(platform, folder, family, seed))
+        watch.call(f"train.{family}", lambda family=family: _train(folder, family, seed))
+    watch.call("select", lambda: _select(folder))
     watch.call("evaluate", lambda: _evaluate(folder))
-    watch.call("compare", lambda: _compare(platform, folder))
+    watch.call("explain", lambda: _explain(folder))
     watch.call("check_compatibility", lambda: _check(folder))
-    watch.call("register", lambda: _register(platform, folder, rows, seed, trips.data_version))
+    watch.call("compare", lambda: _compare(platform, folder))
+    watch.call("register", lambda: _register(platform, folder, rows, seed, version))
     return watch.seconds
 
 
 def _ingest(platform: Platform, rows: int, seed: int, folder: Path) -> Any:
     from components.ingest import step
 
-    return step.ingest(platform, "synthetic", rows, seed, folder / "ingest.json", datetime.now(UTC))
+    files = {"report": folder / "ingest.json", "page": folder / "ingest.html"}
+    return step.ingest(platform, "synthetic", rows, seed, **files, now=datetime.now(UTC))
 
 
-def _validate(platform: Platform, data_version: int, folder: Path) -> Any:
+def _validate(platform: Platform, version: int, folder: Path) -> Any:
     from components.validate import step
 
-    return step.validate(platform, data_version, folder / "validate.json")
+    files = {"report_file": folder / "validate.json", "page_file": folder / "validate.html"}
+    return step.validate(platform, data_version=version, **files)
 
 
-def _build_features(platform: Platform, data_version: int, folder: Path) -> Any:
+def _profile(platform: Platform, version: int, folder: Path) -> Any:
+    from components.profile import step
+
+    files = {"summary_file": folder / "profile.json", "page_file": folder / "profile.html"}
+    return step.profile(platform, data_version=version, **files)
+
+
+def _detect_skew(platform: Platform, version: int, folder: Path) -> Any:
+    from components.detect_skew import step
+
+    files = {"report_file": folder / "skew", "page_file": folder / "skew.html"}
+    return step.detect_skew(platform, data_version=version, **files)
+
+
+def _build_features(platform: Platform, version: int, folder: Path) -> Any:
     from components.build_features import step
 
-    return step.build_features(platform, data_version, folder / "features")
+    return step.build_features(platform, version, folder / "features")
 
 
 def _materialize(platform: Platform, built: Any) -> Any:
@@ -87,28 +112,53 @@ def _materialize(platform: Platform, built: Any) -> Any:
     return step.materialize(platform, built.zone_features_version, built.pair_features_version, built.feature_end)
 
 
+def _check_parity(platform: Platform, built: Any, folder: Path) -> Any:
+    from components.check_parity import step
+
+    versions = built.zone_features_version, built.pair_features_version
+    return step.check_parity(platform, *versions, built.feature_end, folder / "parity")
+
+
 def _split(folder: Path) -> Any:
     from components.split import step
 
     return step.split(folder / "features", folder / "train", folder / "validation", folder / "test")
 
 
-def _train(folder: Path, seed: int) -> Any:
+def _tune(platform: Platform, folder: Path, family: str, seed: int) -> Any:
+    from components.tune import step
+
+    files = folder / "train", folder / "validation", folder / f"{family}.json"
+    default = TrainingRequest()
+    budget = {"trials": default.trials, "seconds": default.tuning_seconds}
+    return step.tune(platform, *files, family=family, seed=seed, **budget, study=str(folder))
+
+
+def _train(folder: Path, family: str, seed: int) -> Any:
     from components.train import step
 
-    return step.train(folder / "train", folder / "validation", folder / "model", seed=seed)
+    files = folder / "train", folder / "validation", folder / f"{family}.json", folder / family
+    return step.train(*files, family=family, seed=seed, device="cpu")
+
+
+def _select(folder: Path) -> Any:
+    from components.select import step
+
+    models = [folder / family for family in FAMILIES]
+    return step.select(models, folder / "validation", folder / "model", folder / "selection")
 
 
 def _evaluate(folder: Path) -> Any:
     from components.evaluate import step
 
-    return step.evaluate(folder / "model", folder / "train", folder / "test", folder / "metrics")
+    files = folder / "model", folder / "train", folder / "test", folder / "metrics", folder / "metrics_page"
+    return step.evaluate(*files)
 
 
-def _compare(platform: Platform, folder: Path) -> Any:
-    from components.compare import step
+def _explain(folder: Path) -> Any:
+    from components.explain import step
 
-    return step.compare(platform, folder / "model", folder / "test", folder / "metrics", folder / "verdict")
+    return step.explain(folder / "model", folder / "test", folder / "importances", folder / "importances_page")
 
 
 def _check(folder: Path) -> Any:
@@ -117,15 +167,22 @@ def _check(folder: Path) -> Any:
     return step.check_compatibility(folder / "model", folder / "compatibility")
 
 
-def _register(platform: Platform, folder: Path, rows: int, seed: int, data_version: int) -> Any:
+def _compare(platform: Platform, folder: Path) -> Any:
+    from components.compare import step
+
+    names = ("model", "test", "metrics", "compatibility", "verdict", "verdict_page")
+    return step.compare(platform, *(folder / name for name in names))
+
+
+def _register(platform: Platform, folder: Path, rows: int, seed: int, version: int) -> Any:
     from components.recording import Candidate
     from components.register import step
 
-    files = {name: folder / name for name in ("model", "metrics", "verdict", "compatibility")}
-    key = f"plain-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    candidate = Candidate(
-        run=key, source="synthetic", rows=rows, seed=seed, data_version=data_version, commit="", **files
-    )
+    names = ("model", "metrics", "verdict", "compatibility", "importances", "skew", "selection")
+    pages = ("metrics_page", "verdict_page", "importances_page")
+    files: dict[str, Any] = {name: folder / name for name in (*names, *pages)}
+    origin: dict[str, Any] = {"source": "synthetic", "rows": rows, "seed": seed, "data_version": version, "commit": ""}
+    candidate = Candidate(run=f"plain-{datetime.now(UTC):%Y%m%d-%H%M%S}", **origin, **files)
     return step.register(platform, candidate, close=True)
 
 

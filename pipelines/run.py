@@ -1,168 +1,150 @@
 """``python -m pipelines.run training --data synthetic --rows 200000 --seed 42``: run a pipeline on this machine.
 
-Progress goes to stderr, one line a step; stdout ends with one JSON line that says what came of the run.
+The others are ``features`` and ``scoring``. Progress goes to stderr, one line a step; stdout ends with one JSON line
+that says what came of the run.
 """
 
 import argparse
-import getpass
 import json
-import secrets
-import socket
-import subprocess
 import sys
-import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from components.platform import Platform
-from components.recording import open_run
-from components.tracking import Run, Tracking
-from components.trips.source import fingerprint
-from components.versions import COMPONENT_VERSIONS
-from pipelines.local import Step, run_pipeline
-from pipelines.training import VERSION, training
-
-DEFAULT_ROWS, DEFAULT_SEED = 200_000, 42
+from pipelines.driver import Outcome, execute, result
+from pipelines.requests import FeaturesRequest, Request, ScoringRequest, TrainingRequest
+from pipelines.training import FAMILIES
+from pipelines.trigger import cause, run_once
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a user asks of the training pipeline: a source of trips, how many, and the seed."""
+def perform(platform: Platform, request: Request) -> dict[str, Any]:
+    """Run a pipeline, or join the run that another process has under way for the same request.
 
-    data: str
-    rows: int
-    seed: int
-
-
-def train(platform: Platform, request: Request) -> dict[str, Any]:
-    """Run the training pipeline; returns what the JSON line says. A failed step is an answer, not an exception."""
-    began = time.monotonic()
-    key = f"training-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    root = Path(platform.pipeline_root)
-    log = root / "logs" / f"{key}.log"
-    parameters = {"source": request.data, "rows": request.rows, "seed": request.seed}
-    arguments = {**parameters, "fingerprint": fingerprint(request.data, request.rows, request.seed)}
-    commit = current_commit()
-    with Tracking(platform.mlflow_tracking_uri) as tracking:
-        run = open_run(tracking, key, parameters=parameters, tags=run_tags(platform, commit))
-        steps: list[Step] = []
-        try:
-            steps = run_pipeline(training, {**arguments, "run": key, "commit": commit}, root, log, _print_step)
-        finally:
-            good = bool(steps) and all(step.status != "failed" for step in steps)
-            tracking.log(run, metrics=step_seconds(steps), tags=step_tags(steps))
-            tracking.close_run(run, "FINISHED" if good else "FAILED")
-    return summary(run, steps, time.monotonic() - began, log)
+    Returns:
+        What the JSON line says.
+    """
+    job = request.job()
+    tell = {TrainingRequest: training_result, FeaturesRequest: features_result, ScoringRequest: scoring_result}
+    about = cause(job.name, job.version, job.arguments)
+    return run_once(platform, about, lambda: tell[type(request)](execute(platform, job)))
 
 
-def run_tags(platform: Platform, commit: str) -> dict[str, str]:
-    """Where a run comes from: stack, commit, versions, and who started it by what."""
+def training_result(outcome: Outcome) -> dict[str, Any]:
+    """The JSON line of a training run."""
+    verdict, metrics = _json_output(outcome, "compare", "verdict"), _json_output(outcome, "evaluate", "metrics")
     return {
-        "keelson.stack": platform.stack,
-        "keelson.commit": commit,
-        "keelson.pipeline": "training",
-        "keelson.pipeline_version": VERSION,
-        "keelson.component_versions": json.dumps(COMPONENT_VERSIONS),
-        "keelson.started_by": f"{getpass.getuser()}@{socket.gethostname()} by pipelines.run",
-    }
-
-
-def current_commit() -> str:
-    """The commit that the code is at, marked where files differ from it; empty outside a repository."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-    try:
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return ""
-    return done.stdout.strip()
-
-
-def step_tags(steps: list[Step]) -> dict[str, str]:
-    """One tag a step, as JSON: version, status, start, seconds, outputs, pointers to artifacts, error."""
-    return {
-        f"keelson.step.{step.name}": json.dumps(
-            {
-                "version": COMPONENT_VERSIONS.get(step.name, ""),
-                "status": step.status,
-                "started": step.started.isoformat(),
-                "seconds": round(step.seconds, 3),
-                "parameters": step.parameters,
-                "artifacts": step.artifacts,
-                "error": step.error[:2000],
-            },
-            default=str,
-        )
-        for step in steps
-    }
-
-
-def step_seconds(steps: list[Step]) -> dict[str, float]:
-    """Seconds of each step, as metrics of the run."""
-    return {f"seconds.{step.name}": step.seconds for step in steps}
-
-
-def summary(run: Run, steps: list[Step], seconds: float, log: Path) -> dict[str, Any]:
-    """The JSON line of a run."""
-    by_name = {step.name: step for step in steps}
-    failed = next((step for step in steps if step.status == "failed"), None)
-    verdict, metrics = _json_output(by_name, "compare", "verdict"), _json_output(by_name, "evaluate", "metrics")
-    return {
-        "run_id": run.run_id,
-        "status": "succeeded" if steps and not failed else "failed",
-        "data_version": _parameter(by_name, "ingest", "data_version"),
-        "model_version": _parameter(by_name, "register", "model_version"),
+        **features_result(outcome),
+        "skew": _parameter(outcome, "detect_skew", "decision"),
+        "family": _parameter(outcome, "select", "family"),
+        "model_version": _parameter(outcome, "register", "model_version"),
         "verdict": {name: verdict[name] for name in ("accepted", "reasons")} if verdict else None,
         "metrics": {part: metrics[part] for part in ("train", "test", "baseline")} if metrics else None,
-        "seconds": {step.name: round(step.seconds, 2) for step in steps},
-        "total_seconds": round(seconds, 2),
-        "cached": [step.name for step in steps if step.status == "cached"],
-        "failed_step": failed.name if failed else None,
-        "error": failed.error if failed else None,
-        "log": str(log),
     }
 
 
-def _parameter(steps: dict[str, Step], step: str, name: str) -> Any:
-    return steps[step].parameters.get(name) if step in steps else None
+def features_result(outcome: Outcome) -> dict[str, Any]:
+    """The JSON line of a run that refreshes features."""
+    return {
+        **result(outcome),
+        "data_version": _parameter(outcome, "ingest", "data_version"),
+        "schema": _parameter(outcome, "validate", "decision") or _parameter(outcome, "ingest", "decision"),
+    }
 
 
-def _json_output(steps: dict[str, Step], step: str, name: str) -> dict[str, Any] | None:
+def scoring_result(outcome: Outcome) -> dict[str, Any]:
+    """The JSON line of a scoring run."""
+    return result(outcome) | {name: _parameter(outcome, "score", name) for name in ("rows", "model_version", "newly")}
+
+
+def _parameter(outcome: Outcome, step: str, name: str) -> Any:
+    found = outcome.step(step)
+    return found.parameters.get(name) if found else None
+
+
+def _json_output(outcome: Outcome, step: str, name: str) -> dict[str, Any] | None:
     """The content of a step's JSON artifact, or None where the step did not succeed."""
-    if step not in steps or name not in steps[step].artifacts:
+    found = outcome.step(step)
+    if found is None or name not in found.artifacts:
         return None
-    return json.loads(Path(steps[step].artifacts[name]).read_text(encoding="utf-8"))
-
-
-def _print_step(step: Step) -> None:
-    sys.stderr.write(f"{step.name:20} {step.status:10} {step.seconds:6.1f} s\n")
-    sys.stderr.flush()
+    return json.loads(Path(found.artifacts[name]).read_text(encoding="utf-8"))
 
 
 def parse(arguments: list[str]) -> Request:
-    """The request on the command line."""
+    """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.run", description=__doc__)
-    parser.add_argument("pipeline", choices=["training"])
-    parser.add_argument("--data", default="synthetic", help="synthetic, a path to trip files, or tlc:YYYY-MM")
-    parser.add_argument("--rows", type=int, default=DEFAULT_ROWS, help="trips to generate")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
+    pipelines = parser.add_subparsers(dest="pipeline", required=True)
+    training = pipelines.add_parser("training", help="from trips to a registered model")
+    features = pipelines.add_parser("features", help="from trips to fresh features")
+    scoring = pipelines.add_parser("scoring", help="a prediction for every trip of a data version")
+    for one in (training, features):
+        _add_source(one)
+    _add_training(training)
+    scoring.add_argument("--data-version", type=_whole, required=True, help="version of the trips table")
+    scoring.add_argument("--model-version", type=_whole, default=0, help="version of the model; 0 is the champion")
+    for one, kind in ((training, TrainingRequest), (features, FeaturesRequest), (scoring, ScoringRequest)):
+        one.set_defaults(kind=kind)
     given = parser.parse_args(arguments)
-    return Request(given.data, given.rows, given.seed)
+    asked = {field.name: getattr(given, field.name) for field in fields(given.kind)}
+    return given.kind(**{name: value for name, value in asked.items() if value is not None})
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    default = FeaturesRequest()
+    parser.add_argument("--data", default=default.data, help="synthetic, a path to trip files, or tlc:YYYY-MM")
+    parser.add_argument("--rows", type=_positive, default=default.rows, help="trips to generate")
+    parser.add_argument("--seed", type=int, default=default.seed)
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    default = TrainingRequest()
+    parser.add_argument("--families", type=_families, default=default.families, help=f"of {','.join(FAMILIES)}")
+    parser.add_argument("--trials", type=_positive, default=default.trials, help="parameters to try for each family")
+    parser.add_argument("--tuning-seconds", type=float, default=default.tuning_seconds, help="for each family")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default=default.device)
+    forced = "accept in spite of the gate, for this reason; recorded"
+    # argparse would hold a default that is text against what a person may write.
+    parser.add_argument("--force-reason", type=_reason, default=None, help=forced)
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} was given; give a whole number from 0")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} was given; give a whole number from 1")
+    return int(text)
+
+
+def _families(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(text.split(",")))
+    unknown = [name for name in names if name not in FAMILIES]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is no model family; there are {', '.join(FAMILIES)}")
+    return names
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a model is accepted in spite of the gate for a reason only; write it")
+    return text.strip()
 
 
 def main() -> int:
     """Run the pipeline that the command line names; returns the exit status."""
     request = parse(sys.argv[1:])
     try:
-        result = train(Platform(), request)  # pyright: ignore[reportCallIssue]
+        told = perform(Platform(), request)  # pyright: ignore[reportCallIssue]
     except Exception as error:
         # The last line of stdout is JSON whatever happens: callers read nothing else.
-        result = {"run_id": None, "status": "failed", "failed_step": None, "error": f"{type(error).__name__}: {error}"}
-    if result["status"] == "failed":
-        sys.stderr.write(f"failed: {result['error']}\n")
-    print(json.dumps(result))
-    return 0 if result["status"] == "succeeded" else 1
+        told = {"run_id": None, "status": "failed", "failed_step": None, "error": f"{type(error).__name__}: {error}"}
+    if told["status"] == "failed":
+        sys.stderr.write(f"failed: {told['error']}\n")
+    print(json.dumps(told))
+    return 0 if told["status"] == "succeeded" else 1
 
 
 if __name__ == "__main__":

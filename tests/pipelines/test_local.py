@@ -3,24 +3,30 @@
 # A component's function returns a task while a pipeline is built.
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Output
 
-from pipelines import local
-from pipelines.local import Step, error_in, run_pipeline
+from components.artifacts import ArtifactIntegrityError
+from pipelines import local, local_cache
+from pipelines.local import run_pipeline
+from pipelines.observation import Step, error_in
 
 
 @dsl.component(base_image="keelson/test", install_kfp_package=False)
 def make(text: str, counter: str, made: Output[Dataset]) -> str:
     from pathlib import Path
 
+    from components.artifacts import publish
+
     with Path(counter).open("a") as file:
         file.write("made ")
-    Path(made.path).write_text(text)
+    with publish(made) as path:
+        path.write_text(text)
     return text
 
 
@@ -28,9 +34,11 @@ def make(text: str, counter: str, made: Output[Dataset]) -> str:
 def use(made: Input[Dataset], gate: str) -> str:
     from pathlib import Path
 
+    from components.artifacts import read
+
     if not Path(gate).exists():
         raise ValueError(f"no gate at {gate}\nopen it")
-    return Path(made.path).read_text()
+    return read(made).read_text()
 
 
 @dsl.component(base_image="keelson/test", install_kfp_package=False)
@@ -53,9 +61,10 @@ def sample(text: str, counter: str, gate: str) -> None:
         right(said=used.output, job=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
 
 
-def run(folder: Path, text: str = "left") -> list[Step]:
+def run(folder: Path, text: str = "left", refusals: list[ArtifactIntegrityError] | None = None) -> list[Step]:
     arguments: dict[str, Any] = {"text": text, "counter": str(folder / "counter"), "gate": str(folder / "gate")}
-    return run_pipeline(sample, arguments, folder / "root", folder / "log", lambda _: None)
+    refused = (refusals if refusals is not None else []).append
+    return run_pipeline(sample, arguments, folder / "root", folder / "log", lambda _: None, refused)
 
 
 def outcome(steps: list[Step]) -> dict[str, str]:
@@ -88,6 +97,111 @@ def test_a_step_says_when_it_ran_and_what_it_made(tmp_path: Path) -> None:
     assert 0 < step.seconds < 60
     assert step.parameters == {"Output": "left"}
     assert Path(step.artifacts["made"]).read_text() == "left"
+
+
+def test_a_changed_artifact_is_not_served_from_the_cache(tmp_path: Path) -> None:
+    (tmp_path / "gate").touch()
+    made = next(step for step in run(tmp_path) if step.name == "make")
+    Path(made.artifacts["made"]).write_text("EVIL")
+    refusals: list[ArtifactIntegrityError] = []
+    again = run(tmp_path, refusals=refusals)
+    assert outcome(again) == {"make": "succeeded", "use": "cached", "left": "succeeded"}
+    assert [(fault.artifact, fault.expected) for fault in refusals] == [("made", made.digests["made"])]
+    assert made.artifacts["made"] in str(refusals[0])
+
+
+def test_a_step_is_answered_from_the_cache_by_content_wherever_its_input_lies(tmp_path: Path) -> None:
+    (tmp_path / "gate").touch()
+    first = run(tmp_path)
+    # Another folder for the counter is another question to `make`, whose output has the same content again.
+    (tmp_path / "elsewhere").mkdir()
+    arguments = {"text": "left", "counter": str(tmp_path / "elsewhere" / "c"), "gate": str(tmp_path / "gate")}
+    again = run_pipeline(sample, arguments, tmp_path / "root", tmp_path / "log", lambda _: None, lambda _: None)
+    assert first[0].artifacts != again[0].artifacts
+    assert outcome(again) == {"make": "succeeded", "use": "cached", "left": "succeeded"}
+
+
+@dsl.component(base_image="keelson/test", install_kfp_package=False)
+def fragile(family: str, tally: str) -> str:
+    import os
+    from pathlib import Path
+
+    with Path(tally).open("a") as file:
+        file.write(f"{family} ")
+    if family == "frail" and Path(tally).read_text().count("frail") < 2:
+        os.kill(os.getpid(), 9)
+    if family == "doomed":
+        os.kill(os.getpid(), 9)
+    if family == "wrong":
+        raise ValueError("wrong")
+    return family
+
+
+@dsl.pipeline(name="families")
+def families(names: list[str], tally: str) -> None:
+    with dsl.ParallelFor(names) as name:
+        fragile(family=name, tally=tally)
+
+
+@dsl.component(base_image="keelson/test", install_kfp_package=False)
+def decide(answer: str) -> NamedTuple("Decided", [("decision", str)]):
+    return (answer,)
+
+
+@dsl.pipeline(name="choices")
+def choices(answer: str) -> None:
+    with dsl.If(answer != "never"):
+        decided = decide(answer=answer)
+        with dsl.If(decided.outputs["decision"] == "yes"):
+            left(said="yes")
+
+
+@pytest.mark.parametrize(("answer", "steps"), [("yes", ["decide", "left"]), ("no", ["decide"]), ("never", [])])
+def test_a_branch_without_an_alternative_runs_when_its_condition_holds(
+    tmp_path: Path, answer: str, steps: list[str]
+) -> None:
+    done = run_pipeline(
+        choices, {"answer": answer}, tmp_path / "root", tmp_path / "log", lambda _: None, lambda _: None
+    )
+    assert [step.name for step in done] == steps
+
+
+def run_families(folder: Path, *names: str) -> list[Step]:
+    arguments: dict[str, Any] = {"names": list(names), "tally": str(folder / "tally")}
+    return run_pipeline(families, arguments, folder / "root", folder / "log", lambda _: None, lambda _: None)
+
+
+def test_the_steps_of_a_loop_are_told_apart_by_its_items(tmp_path: Path) -> None:
+    assert outcome(run_families(tmp_path, "a", "b")) == {"fragile.a": "succeeded", "fragile.b": "succeeded"}
+
+
+def test_a_killed_step_is_started_anew(tmp_path: Path) -> None:
+    step = run_families(tmp_path, "frail")[0]
+    assert (step.status, step.attempts) == ("succeeded", 2)
+
+
+def test_a_step_that_is_killed_each_time_fails_in_the_end(tmp_path: Path) -> None:
+    step = run_families(tmp_path, "doomed")[0]
+    assert (step.status, step.attempts) == ("failed", 3)
+
+
+def test_a_step_that_raises_is_not_tried_again(tmp_path: Path) -> None:
+    step = run_families(tmp_path, "wrong")[0]
+    assert (step.status, step.attempts, step.error) == ("failed", 1, "ValueError: wrong")
+
+
+def test_the_oldest_runs_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_cache, "KEPT_RUNS", 2)
+    for name in "abc":
+        run_families(tmp_path, name)
+    left = [json.loads(file.read_text()) for file in (tmp_path / "root").glob("families-*/**/executor_output.json")]
+    assert sorted(output["parameterValues"]["Output"] for output in left) == ["b", "c"]
+
+
+def test_another_command_is_another_question(tmp_path: Path) -> None:
+    cache = local_cache.ContentCache(tmp_path, lambda _: None)
+    keys = {cache.compute_key("make", "image", [command], {}) for command in ("one", "two")}
+    assert len(keys) == 2
 
 
 def test_changed_component_code_makes_every_cached_answer_void(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

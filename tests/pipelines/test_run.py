@@ -1,4 +1,4 @@
-"""What the driver records and prints, decided without running anything."""
+"""The command line of the pipelines, and what the line about a training run says."""
 
 import json
 from datetime import UTC, datetime
@@ -8,77 +8,103 @@ from typing import Any
 import pytest
 
 from components.tracking import Run
-from components.versions import COMPONENT_VERSIONS
-from pipelines.local import Step
-from pipelines.run import Request, parse, step_seconds, step_tags, summary
+from pipelines.driver import Outcome
+from pipelines.observation import Step
+from pipelines.requests import FeaturesRequest, ScoringRequest, TrainingRequest
+from pipelines.run import parse, scoring_result, training_result
 
-RUN = Run("abc", "mlflow-artifacts:/1/abc/artifacts")
-
-
-def a_step(name: str, **changed: Any) -> Step:
-    given: dict[str, Any] = {
-        "name": name,
-        "status": "succeeded",
-        "started": datetime(2026, 1, 5, tzinfo=UTC),
-        "seconds": 1.5,
-        "parameters": {},
-        "artifacts": {},
-    }
-    return Step(**given | changed)
+STARTED = datetime(2026, 1, 5, tzinfo=UTC)
 
 
-def all_steps(folder: Path) -> list[Step]:
-    (folder / "metrics").write_text(json.dumps({"train": {"mae": 1}, "test": {"mae": 2}, "baseline": {"mae": 3}}))
-    (folder / "verdict").write_text(json.dumps({"accepted": True, "reasons": ["good"], "champion": None}))
-    return [
-        a_step("ingest", status="cached", parameters={"data_version": 7}),
-        a_step("evaluate", artifacts={"metrics": str(folder / "metrics")}),
-        a_step("compare", artifacts={"verdict": str(folder / "verdict")}),
-        a_step("register", parameters={"model_version": 4, "run_id": "abc"}),
+def an_outcome(**steps: dict[str, Any]) -> Outcome:
+    """A run of steps that are given by name with what they made."""
+    made = [
+        Step(name=name, status="succeeded", started=STARTED, seconds=1, digests={}, attempts=1, **outputs)
+        for name, outputs in steps.items()
     ]
+    return Outcome(run=Run("abc", "uri"), steps=tuple(made), seconds=9.0, log=Path("log"))
+
+
+def parameters(**values: Any) -> dict[str, Any]:
+    return {"parameters": values, "artifacts": {}}
 
 
 def test_the_line_of_a_good_run_has_versions_verdict_and_metrics(tmp_path: Path) -> None:
-    line = summary(RUN, all_steps(tmp_path), 9.0, tmp_path / "log")
-    assert (line["status"], line["run_id"], line["data_version"], line["model_version"]) == ("succeeded", "abc", 7, 4)
+    (tmp_path / "metrics").write_text(json.dumps({"train": {"mae": 1}, "test": {"mae": 2}, "baseline": {"mae": 3}}))
+    (tmp_path / "verdict").write_text(json.dumps({"accepted": True, "reasons": ["good"], "champion": None}))
+    line = training_result(
+        an_outcome(
+            ingest=parameters(data_version=7),
+            validate=parameters(decision="passed"),
+            detect_skew=parameters(decision="value_skew"),
+            select=parameters(family="linear"),
+            evaluate={"parameters": {}, "artifacts": {"metrics": str(tmp_path / "metrics")}},
+            compare={"parameters": {}, "artifacts": {"verdict": str(tmp_path / "verdict")}},
+            register=parameters(model_version=4, run_id="abc"),
+        )
+    )
+    assert (line["status"], line["data_version"], line["family"], line["model_version"]) == (
+        "succeeded",
+        7,
+        "linear",
+        4,
+    )
+    assert (line["schema"], line["skew"]) == ("passed", "value_skew")
     assert line["verdict"] == {"accepted": True, "reasons": ["good"]}
     assert line["metrics"] == {"train": {"mae": 1}, "test": {"mae": 2}, "baseline": {"mae": 3}}
-    assert line["cached"] == ["ingest"]
-    assert line["seconds"]["register"] == 1.5
     assert json.loads(json.dumps(line)) == line
 
 
-def test_the_line_of_a_failed_run_names_the_step_and_its_error(tmp_path: Path) -> None:
-    steps = [a_step("ingest", parameters={"data_version": 7}), a_step("validate", status="failed", error="Skew: x")]
-    line = summary(RUN, steps, 2.0, tmp_path / "log")
-    assert (line["status"], line["failed_step"], line["error"]) == ("failed", "validate", "Skew: x")
-    assert (line["data_version"], line["model_version"], line["metrics"]) == (7, None, None)
-
-
-def test_a_run_without_any_step_is_no_success(tmp_path: Path) -> None:
-    assert summary(RUN, [], 0.1, tmp_path / "log")["status"] == "failed"
-
-
-def test_each_step_leaves_its_version_start_duration_and_artifacts(tmp_path: Path) -> None:
-    steps = all_steps(tmp_path)
-    tags = {name: json.loads(value) for name, value in step_tags(steps).items()}
-    assert tags["keelson.step.evaluate"]["version"] == COMPONENT_VERSIONS["evaluate"]
-    assert tags["keelson.step.evaluate"]["started"] == "2026-01-05T00:00:00+00:00"
-    assert tags["keelson.step.evaluate"]["artifacts"] == {"metrics": str(tmp_path / "metrics")}
-    assert step_seconds(steps)["seconds.evaluate"] == 1.5
-
-
-def test_a_long_error_is_shortened_to_what_a_tag_holds() -> None:
-    tags = step_tags([a_step("ingest", status="failed", error="x" * 100_000)])
-    assert len(tags["keelson.step.ingest"]) < 8000
+def test_what_a_run_did_not_get_to_is_null() -> None:
+    line = training_result(an_outcome(ingest=parameters(data_version=7)))
+    assert (line["data_version"], line["model_version"], line["metrics"], line["verdict"]) == (7, None, None, None)
 
 
 def test_the_command_line_has_the_documented_defaults() -> None:
-    assert parse(["training"]) == Request("synthetic", 200_000, 42)
-    assert parse(["training", "--data", "a.parquet", "--rows", "5", "--seed", "1"]) == Request("a.parquet", 5, 1)
+    assert parse(["training"]) == TrainingRequest()
+    assert parse(["features"]) == FeaturesRequest()
+    assert (TrainingRequest().data, TrainingRequest().rows, TrainingRequest().seed) == ("synthetic", 200_000, 42)
 
 
-def test_an_unknown_pipeline_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_says_what_to_run_with() -> None:
+    given = (
+        "training --data a.parquet --rows 5 --seed 1 --families linear,xgboost --trials 2 --tuning-seconds 3".split()
+    )
+    assert parse(given) == TrainingRequest(
+        data="a.parquet", rows=5, seed=1, families=("linear", "xgboost"), trials=2, tuning_seconds=3.0
+    )
+
+
+def test_scoring_takes_a_data_version_and_the_champion_unless_told_otherwise() -> None:
+    assert parse(["scoring", "--data-version", "3"]) == ScoringRequest(data_version=3, model_version=0)
+    told = scoring_result(an_outcome(score=parameters(rows=5, model_version=2, newly=True)))
+    assert (told["rows"], told["model_version"], told["newly"]) == (5, 2, True)
+
+
+def test_a_reason_to_force_is_taken_without_its_blanks() -> None:
+    assert parse(["training", "--force-reason", " leak "]) == TrainingRequest(force_reason="leak")
+
+
+def test_equal_requests_tune_in_the_same_study_and_others_do_not() -> None:
+    studies = {TrainingRequest(seed=seed, rows=10).job().arguments["study"] for seed in (1, 1, 2)}
+    assert len(studies) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["sorting"], "training"),
+        (["training", "--families", "linear,forest"], "forest is no model family; there are linear, lightgbm, xgboost"),
+        (["training", "--trials", "0"], "a whole number from 1"),
+        (["training", "--force-reason", " "], "for a reason only"),
+        (["training", "--device", "tpu"], "cuda"),
+        (["scoring"], "--data-version"),
+        (["scoring", "--data-version", "-1"], "--data-version"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_what_can(
+    given: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
-        parse(["scoring"])
-    assert "training" in capsys.readouterr().err
+        parse(given)
+    assert said in capsys.readouterr().err

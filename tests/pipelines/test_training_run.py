@@ -4,15 +4,22 @@ import json
 import os
 import subprocess
 import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+import polars as pl
+import psutil
 import pytest
 from pydantic import SecretStr
 
+from components import contract
 from components.platform import Platform
-from components.recording import champion, download_model
-from components.tracking import Tracking
+from components.recording import champion
+from components.tracking import ModelVersion, Tracking
+from components.trips import synthetic
 
 
 def environment(platform: Platform) -> dict[str, str]:
@@ -27,10 +34,25 @@ def environment(platform: Platform) -> dict[str, str]:
     return found
 
 
-def run(platform: Platform, rows: int = 4000, seed: int = 3, **changed: str) -> tuple[int, dict[str, Any]]:
-    command = [sys.executable, "-m", "pipelines.run", "training", "--rows", str(rows), "--seed", str(seed)]
+# What a person finds in the pages of a run.
+PAGES = {
+    "reports/metrics.html": "By borough",
+    "reports/verdict.html": "better than the baseline",
+    "reports/importances.html": "trip_distance",
+    "model_card.html": "Where not to use it",
+}
+
+
+def command(rows: int, seed: int, *more: str) -> list[str]:
+    asked = ["training", "--rows", str(rows), "--seed", str(seed), "--families", "linear,lightgbm", "--trials", "1"]
+    return [sys.executable, "-m", "pipelines.run", *asked, *more]
+
+
+def run(
+    platform: Platform, rows: int = 4000, seed: int = 3, more: tuple[str, ...] = (), **changed: str
+) -> tuple[int, dict[str, Any]]:
     given = os.environ | environment(platform) | changed
-    done = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
+    done = subprocess.run(command(rows, seed, *more), env=given, capture_output=True, text=True, check=False)
     line = json.loads(done.stdout.splitlines()[-1])
     for step in line.get("seconds", {}):
         assert step in done.stderr
@@ -45,20 +67,21 @@ def wrong_password(platform: Platform) -> str:
 
 def logged(platform: Platform, run_id: str) -> dict[str, Any]:
     """The MLflow run as its REST API tells it."""
-    import httpx
-
     answer = httpx.get(f"{platform.mlflow_tracking_uri}/api/2.0/mlflow/runs/get", params={"run_id": run_id})
     run = answer.raise_for_status().json()["run"]
     data = {part: {item["key"]: item["value"] for item in items} for part, items in run["data"].items()}
     return {"status": run["info"]["status"], **data}
 
 
-@pytest.fixture
-def live(platform: Platform, mlflow_server: str) -> Platform:
-    """A platform with MLflow and an applied feature store."""
-    command = [sys.executable, "-m", "components.features.apply"]
-    subprocess.run(command, env=os.environ | environment(platform), check=True, capture_output=True)
-    return platform.model_copy(update={"mlflow_tracking_uri": mlflow_server})
+def artifact(platform: Platform, run_id: str, path: str) -> str:
+    """An artifact of a run, as MLflow serves it."""
+    answer = httpx.get(f"{platform.mlflow_tracking_uri}/get-artifact", params={"run_uuid": run_id, "path": path})
+    return answer.raise_for_status().text
+
+
+def current_champion(platform: Platform) -> ModelVersion | None:
+    with Tracking(platform.mlflow_tracking_uri) as tracking:
+        return champion(tracking)
 
 
 def test_a_failed_run_says_where_resumes_there_and_is_repeatable_to_the_byte(live: Platform, tmp_path: Path) -> None:
@@ -70,32 +93,128 @@ def test_a_failed_run_says_where_resumes_there_and_is_repeatable_to_the_byte(liv
 
     code, resumed = run(live)
     assert (code, resumed["status"]) == (0, "succeeded"), resumed
-    assert resumed["cached"] == ["ingest", "validate"]
+    assert {"ingest", "validate"} <= set(resumed["cached"])
+    assert "build_features" not in resumed["cached"]
     record = logged(live, resumed["run_id"])
     assert record["status"] == "FINISHED"
-    assert record["params"] == {"source": "synthetic", "rows": "4000", "seed": "3"}
+    assert (record["params"]["source"], record["params"]["rows"], record["params"]["seed"]) == (
+        "synthetic",
+        "4000",
+        "3",
+    )
     assert record["metrics"]["test.mae"] == resumed["metrics"]["test"]["mae"]
     assert record["metrics"]["train.mae"] == resumed["metrics"]["train"]["mae"]
     assert json.loads(record["tags"]["keelson.step.validate"])["status"] == "cached"
+    assert json.loads(record["tags"]["keelson.step.train.linear"])["digests"]["model"]
     assert record["tags"]["keelson.data_version"] == str(resumed["data_version"])
+    for page, said in PAGES.items():
+        assert said in artifact(live, resumed["run_id"], page)
 
+    # The same again from nothing: the same bytes, so nothing new to register.
     empty = live.model_copy(update={"pipeline_root": str(tmp_path / "empty")})
     code, again = run(empty)
     assert (code, again["cached"]) == (0, [])
     assert again["metrics"] == resumed["metrics"]
-    with Tracking(live.mlflow_tracking_uri) as tracking:
-        newest = champion(tracking)
-        assert newest is not None
-        assert newest.version == again["model_version"] == resumed["model_version"] + 1
-        assert newest.tags["keelson.previous_model"].endswith(f"/{resumed['model_version']}")
-        fetched = download_model(tracking, newest, tmp_path / "fetched")
-    trained = next(Path(live.pipeline_root).glob("training-*/train/model/model.txt"))
-    assert (fetched / "model.txt").read_bytes() == trained.read_bytes()
+    assert again["model_version"] is None
+    assert again["verdict"]["reasons"] == ["the model is the champion, byte for byte"]
+    newest = current_champion(live)
+    assert newest is not None
+    assert newest.version == resumed["model_version"]
 
-    code, worse = run(live, rows=900, seed=4)
-    assert (code, worse["status"], worse["model_version"]) == (0, "succeeded", None), worse
+
+def trips_that_tell_nothing(folder: Path) -> Path:
+    """Trips whose durations were dealt out anew: nothing can be learned from them."""
+    trips = pl.concat([pl.DataFrame(batch) for batch in synthetic.trips(4000, seed=4)])
+    taken = pl.col(contract.DROPOFF_TIME) - pl.col(contract.PICKUP_TIME)
+    sound = trips.filter(taken > timedelta(0), taken < timedelta(hours=4))
+    dealt = sound.select(taken.alias("taken"))["taken"].sample(fraction=1.0, shuffle=True, seed=1)
+    file = folder / "trips.parquet"
+    sound.with_columns((pl.col(contract.PICKUP_TIME) + dealt).alias(contract.DROPOFF_TIME)).write_parquet(file)
+    return file
+
+
+def test_a_worse_model_is_rejected_and_somebody_can_say_why_it_serves_nevertheless(
+    live: Platform, tmp_path: Path
+) -> None:
+    _, first = run(live)
+    bad = ("--data", str(trips_that_tell_nothing(tmp_path)))
+    code, worse = run(live, more=bad)
+    assert (code, worse["status"], worse["model_version"]) == (0, "succeeded", None), worse["error"]
     assert worse["verdict"]["accepted"] is False
     assert logged(live, worse["run_id"])["tags"]["keelson.verdict"] == "rejected"
+    code, forced = run(live, more=(*bad, "--force-reason", "a drill"))
+    assert (code, forced["model_version"]) == (0, first["model_version"] + 1), forced
+    newest = current_champion(live)
+    assert newest is not None
+    assert (newest.tags["keelson.verdict"], newest.tags["keelson.force_reason"]) == ("forced", "a drill")
+
+
+@pytest.mark.parametrize(
+    ("regime", "column", "step"),
+    [("missing_column", "passenger_count", "refuse"), ("new_payment_code", "payment_type", "refuse_2")],
+)
+def test_schema_skew_stops_the_run_with_a_report_and_nothing_is_registered(
+    live: Platform, regime: str, column: str, step: str
+) -> None:
+    code, refused = run(live, more=("--data", f"synthetic:{regime}"))
+    assert (code, refused["status"], refused["schema"]) == (1, "failed", "schema_skew")
+    assert refused["failed_step"] == step
+    assert column in refused["error"]
+    assert "build_features" not in refused["seconds"]
+    record = logged(live, refused["run_id"])
+    assert (record["status"], record["tags"]["keelson.verdict"]) == ("FAILED", "refused")
+    report = json.loads(artifact(live, refused["run_id"], "reports/schema_skew.json"))
+    assert column in {violation["column"] for violation in report["violations"]}
+    assert column in artifact(live, refused["run_id"], "reports/schema_skew.html")
+    assert current_champion(live) is None
+
+
+def test_value_skew_lets_the_run_go_on_and_says_why_it_was_needed(live: Platform) -> None:
+    _, first = run(live, rows=8000)
+    assert first["skew"] == "none"
+    code, moved = run(live, rows=8000, more=("--data", "synthetic:congestion"))
+    assert (code, moved["status"], moved["skew"]) == (0, "succeeded", "value_skew"), moved["error"]
+    tags = logged(live, moved["run_id"])["tags"]
+    assert f"data version {first['data_version']}" in tags["keelson.needed_because"]
+    assert "record_skew" in moved["seconds"]
+
+
+def test_a_second_request_joins_the_run_that_is_under_way(live: Platform) -> None:
+    given = os.environ | environment(live)
+    both = [
+        subprocess.Popen(command(4000, 5), env=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    lines = [json.loads(process.communicate()[0].splitlines()[-1]) for process in both]
+    assert sorted(line["joined"] for line in lines) == [False, True]
+    assert lines[0]["run_id"] == lines[1]["run_id"]
+    newest = current_champion(live)
+    assert newest is not None
+    assert newest.version == 1
+
+
+def test_a_step_that_is_killed_is_started_anew_and_the_run_succeeds(live: Platform) -> None:
+    given = os.environ | environment(live)
+    process = subprocess.Popen(command(20_000, 6), env=given, stdout=subprocess.PIPE, text=True)
+    killed = kill_step(process.pid, "build_features")
+    line = json.loads(process.communicate()[0].splitlines()[-1])
+    assert killed
+    assert (line["status"], line["restarted"]) == ("succeeded", ["build_features"]), line
+
+
+def kill_step(parent: int, step: str) -> bool:
+    """Kill -9 the first process of a step; whether one was found within a minute."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        for child in psutil.Process(parent).children(recursive=True):
+            try:
+                if f"def {step}(" in " ".join(child.cmdline()) or step in child.cmdline():
+                    child.kill()
+                    return True
+            except (psutil.NoSuchProcess, psutil.ZombieProcess):
+                continue
+        time.sleep(0.02)
+    return False
 
 
 def test_a_missing_setting_is_named_on_the_json_line(live: Platform) -> None:
