@@ -75,10 +75,12 @@ def described(entity: str, span: str, sums: str = "") -> list[pl.Expr]:
         sums: Columns that hold the sums are SUMS with this added to their names.
     """
     trips, duration, distance = (pl.col(f"{name}{sums}") for name in SUMS)
+    # Not divided by constants: Polars then multiplies by the reciprocal, but divides where there is only one row, and
+    # the last bit would follow the number of rows.
     return [
         trips.cast(pl.Float64).alias(f"{entity}_trips_{span}"),
-        pl.when(duration > 0).then(_ratio(distance, duration) * _MILES_PER_HOUR).alias(f"{entity}_mean_speed_{span}"),
-        pl.when(trips > 0).then(_ratio(duration, trips) * _SECONDS).alias(f"{entity}_mean_duration_{span}"),
+        pl.when(duration > 0).then(distance / duration * _MILES_PER_HOUR).alias(f"{entity}_mean_speed_{span}"),
+        pl.when(trips > 0).then(duration / trips * _SECONDS).alias(f"{entity}_mean_duration_{span}"),
     ]
 
 
@@ -99,15 +101,6 @@ def step_sums(trips: pl.LazyFrame, key: pl.Expr, step: timedelta) -> pl.DataFram
         .sort(name, contract.EVENT_TIME)
     )
     return found.collect(engine="streaming")
-
-
-def _ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
-    """part / whole, to the same bit whatever the number of rows.
-
-    Polars multiplies by the reciprocal where the divisor is one number for many rows, and divides where there is one
-    row, which can differ in the last bit; so nothing here is divided by a constant.
-    """
-    return part * (1 / whole)
 
 
 def zone_features(trips: pl.LazyFrame) -> pl.LazyFrame:

@@ -31,6 +31,7 @@ from components.recording import (
     Candidate,
     champion,
     download_model,
+    open_run,
 )
 from components.register.step import PROMOTION, register
 from components.reject.step import reject
@@ -240,6 +241,7 @@ def test_a_forced_candidate_carries_the_reason_and_the_rules_that_it_broke(
     assert (current.tags[VERDICT], current.tags[FORCE_REASON]) == ("forced", "the champion leaks")
     assert current.tags[VERDICT_REASON].startswith("accepted by force: the champion leaks; ")
     assert "no worse overall" in current.tags[VERDICT_REASON]
+    assert current.tags["keelson.check.no_worse_overall"].startswith("broken: ")
     assert history(live)[0].reason.startswith("accepted by force")
 
 
@@ -292,10 +294,10 @@ def card_of(live: Platform, version: int) -> str:
 
 
 def test_one_run_that_registers_several_times_at_once_makes_one_version(
-    a_candidate: CandidateMaker, live: Platform
+    a_candidate: CandidateMaker, live: Platform, tracking: Tracking
 ) -> None:
     candidate = a_candidate("many")
-    register(live, candidate, close=False)
+    open_run(tracking, "many", parameters={}, tags={})
     with ThreadPoolExecutor(4) as pool:
         done = set(pool.map(lambda _: register(live, candidate, close=False), range(4)))
     assert len(done) == 1
@@ -319,6 +321,7 @@ def test_mlflow_itself_loads_the_champion_by_its_signature(
     a_candidate: CandidateMaker, live: Platform, parts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import mlflow
+    from mlflow.models import Model as MlflowModel
 
     candidate = a_candidate("served")
     register(live, candidate, close=True)
@@ -332,7 +335,8 @@ def test_mlflow_itself_loads_the_champion_by_its_signature(
     with pytest.raises(mlflow.MlflowException, match=contract.DISTANCE):
         loaded.predict(rows.drop(contract.DISTANCE).to_pandas())
     told = json.loads(candidate.metrics.read_text())["example"]
-    np.testing.assert_array_equal(loaded.predict(loaded.input_example), told["predicted"])
+    example = MlflowModel.load(f"models:/{contract.MODEL_NAME}@{contract.CHAMPION}").load_input_example()
+    np.testing.assert_array_equal(loaded.predict(example), told["predicted"])
 
 
 @pytest.mark.parametrize("change", ["interval", "model"])

@@ -1,8 +1,10 @@
 """Pushed trips give the online features that the batch would give, at once and whatever their order."""
 
 import json
+import os
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,8 +21,9 @@ from hypothesis import strategies as st
 
 from components import contract, tables
 from components.build_features.step import BuildFeaturesResult, build_features
+from components.features import online_state
 from components.features.online import ONLINE_FEATURES, read_answer, request_body
-from components.features.push import PushError, parse, push
+from components.features.push import BATCH_SECONDS, PushError, gathered, parse, push
 from components.materialize.step import materialize
 from components.platform import Platform
 from components.trips.source_error import SchemaSkewError
@@ -48,6 +51,12 @@ def online(platform: Platform) -> dict[str, list[tuple[object, ...]]]:
         return {name: connection.execute(query.format(name)).fetchall() for name in names}
 
 
+def kept(platform: Platform) -> int:
+    """Pushed trips that no batch has."""
+    with online_state.transaction(platform) as cursor:
+        return len(online_state.pushed(cursor))
+
+
 def served(platform: Platform) -> np.ndarray:
     """The features of all pairs, as serving asks for them."""
     answer = httpx.post(f"{platform.feast_server_url}/get-online-features", json=request_body(PAIRS))
@@ -65,7 +74,7 @@ def as_lines(trips: pl.DataFrame) -> str:
 
 # Each example builds features twice; shrinking one would take minutes and tell little more than its arguments do.
 @settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -78,6 +87,8 @@ def as_lines(trips: pl.DataFrame) -> str:
     again=st.integers(0, 5),
     seed=st.integers(0, 1000),
 )
+# The last trips one by one: in a new hour every zone changes, not only the one of the trip.
+@example(rows=60, share=0.95, late=False, pieces=3, again=0, seed=2)
 # One row and many are computed by other means in polars.
 @example(rows=5, share=0.57, late=True, pieces=1, again=2, seed=1)
 @example(rows=100, share=0.87, late=True, pieces=4, again=3, seed=11)
@@ -117,10 +128,12 @@ def test_pushed_trips_outlive_the_batches_that_lack_them_and_no_other(
     # The next batch has most of what was pushed, not in the order of time.
     batch(applied, write_trips(applied, trips.gather_every(2)), tmp_path)
     after = online(applied)
+    assert 0 < kept(applied) < 100
     batch(applied, write_trips(applied, pl.concat([trips.gather_every(2), trips.slice(100)]).unique()), tmp_path)
     assert after == online(applied)
     batch(applied, write_trips(applied, trips), tmp_path)
     assert online(applied) == everything
+    assert kept(applied) == 0
 
 
 def test_a_push_is_served_within_five_seconds(
@@ -225,6 +238,25 @@ def test_lines_on_standard_input_are_pushed_as_they_come(
         process.stdin.write("a trip\n")
         process.stdin.close()
         assert process.wait(timeout=30) == 1
+
+
+def test_lines_are_gathered_for_a_moment_and_no_longer() -> None:
+    reader, writer = os.pipe()
+
+    def write() -> None:
+        for number in range(20):
+            os.write(writer, f"{number}\n".encode())
+            time.sleep(BATCH_SECONDS / 5)
+        os.write(writer, b"the last")
+        os.close(writer)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    batches = list(gathered(reader))
+    thread.join()
+    os.close(reader)
+    assert [line for batch in batches for line in batch] == [*map(str, range(20)), "the last"]
+    assert 3 <= len(batches) <= 10
 
 
 @pytest.mark.parametrize("line", ["a trip", "[1]", "null", '{"trip_distance": 1'])
