@@ -1,15 +1,15 @@
 """The version of each pipeline component; `python -m pipelines.compile --bump` raises those of what changed."""
 
 COMPONENT_VERSIONS: dict[str, str] = {
-    "build_features": "0.1.2",
+    "build_features": "0.1.3",
     "check_compatibility": "0.1.1",
-    "check_parity": "0.1.1",
-    "compare": "1.0.0",
+    "check_parity": "0.1.2",
+    "compare": "1.0.1",
     "detect_skew": "0.1.0",
-    "evaluate": "0.2.0",
+    "evaluate": "0.2.1",
     "explain": "0.1.0",
     "ingest": "0.2.0",
-    "materialize": "0.1.2",
+    "materialize": "0.1.3",
     "profile": "0.1.0",
     "record_skew": "0.1.0",
     "refuse": "0.1.0",

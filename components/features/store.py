@@ -5,6 +5,7 @@ import components.features.unchecked  # noqa: F401
 # isort: split
 import asyncio
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from string import Template
@@ -39,7 +40,9 @@ def opened(platform: Platform, versions: Mapping[str, int] | None = None) -> Ite
     try:
         yield store
     finally:
-        asyncio.run(store.close())
+        # In a thread of its own: a notebook's kernel has a running event loop already, in which none other may run.
+        with ThreadPoolExecutor(1) as closing:
+            closing.submit(asyncio.run, store.close()).result()
         assert isinstance(store.registry, SqlRegistry)
         # Feast's own close leaves these open.
         store.registry.write_engine.dispose()
