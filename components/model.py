@@ -21,6 +21,7 @@ from components.families.family import Family, UnknownFamilyError, family
 MANIFEST_FILE = "model.json"
 # Below this many rows, starting threads costs more than they save.
 SINGLE_THREAD_ROWS = 1000
+_HIGHEST = np.log1p(contract.MAX_DURATION_SECONDS)
 
 
 class ModelIntegrityError(RuntimeError):
@@ -148,9 +149,9 @@ def to_target(seconds: np.ndarray) -> np.ndarray:
 
 def to_seconds(logs: np.ndarray) -> np.ndarray:
     """What a family predicts to seconds within the contract's limits of a trip."""
-    highest = np.log1p(contract.MAX_DURATION_SECONDS)
-    seconds = np.expm1(np.minimum(logs, highest))
-    return np.clip(seconds, contract.MIN_DURATION_SECONDS, contract.MAX_DURATION_SECONDS)
+    seconds = np.expm1(np.minimum(logs, _HIGHEST))
+    # What np.clip does, at a quarter of its cost for a single row.
+    return np.minimum(np.maximum(seconds, contract.MIN_DURATION_SECONDS), contract.MAX_DURATION_SECONDS)
 
 
 def contract_hash() -> str:

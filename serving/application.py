@@ -6,93 +6,132 @@ body is read. BentoML's own methods answer 400 or 500 there, and cost several ti
 """
 
 import logging
-import re
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import to_json
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from components import contract
-from serving import metrics
+from serving import described, metrics
+from serving.admission import Admission, FullError
 from serving.online_features import OnlineFeaturesUnavailableError
 from serving.openapi import document
+from serving.received import REQUEST_ID, ROUTING_KEY, Headers, Refusal, json_body, request_id, wants_explanation
 from serving.settings import ServingSettings
 from serving.trips import InvalidTripsError, NotJsonError, parse_trips
 
 if TYPE_CHECKING:
-    from serving.prediction import Predictor
+    from serving.prediction import Answer, Predictor
 
-MAX_BODY_BYTES = 512 * 1024
-REQUEST_ID_HEADER = "X-Request-ID"
+PREDICT = "/predict"
+# The variant of a request that was not answered by a model.
+NOBODY = "none"
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = logging.getLogger("bentoml.keelson")
 
 Opening = Callable[[ServingSettings], AbstractAsyncContextManager["Predictor"]]
 
 
-class Refusal(Exception):
-    """A request that gets no prediction.
+class Application(Starlette):
+    """The routes of a bundle.
 
-    Args:
-        status: HTTP status.
-        error: One sentence for the caller: what is wrong and what is allowed.
-        detail: Problems by field, where there are some.
+    Predictions go past Starlette's request, routing and response objects: these cost as much as validating the trip,
+    computing its features and asking the model together.
     """
 
-    def __init__(self, status: int, error: str, detail: list[dict[str, str]] | None = None) -> None:
-        super().__init__(error)
-        self.status, self.error, self.detail = status, error, detail
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        # BentoML mounts the application at the root; then path is as it was sent.
+        if scope["type"] == "http" and scope["path"] == PREDICT and scope["method"] == "POST":
+            await self._predict(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    async def _predict(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """``POST /predict``: see ``serving.openapi`` for what goes in and out."""
+        started = time.perf_counter()
+        headers: Headers = dict(scope["headers"])
+        identity = request_id(headers)
+        answer: Answer | None = None
+        content: dict[str, Any]
+        try:
+            answer = await self._answered(scope, headers, identity, receive)
+            status, content = 200, described.answer(self.state.predictor, answer)
+        except Refusal as refusal:
+            status, content = refusal.status, refusal.content()
+        except Exception:
+            # The traceback goes to the log; neither it nor the request goes to the caller.
+            _log.exception("request %s failed", identity)
+            status, content = 500, {"error": "The prediction failed; the service's log has the request id."}
+        body = to_json({"request_id": identity, **content})
+        metrics.answered(status, answer.assignment.variant if answer else NOBODY, time.perf_counter() - started)
+        await send({"type": "http.response.start", "status": status, "headers": _head(status, identity, body)})
+        await send({"type": "http.response.body", "body": body})
+        if answer is not None and answer.assignment.shadow is not None:
+            self.state.predictor.shadow(answer)
+
+    async def _answered(self, scope: Scope, headers: Headers, identity: str, receive: Receive) -> "Answer":
+        """The answer to a good request.
+
+        Raises:
+            Refusal: The request is not good, comes when too many do, or the online store cannot be read.
+        """
+        admission: Admission = self.state.admission
+        predictor: Predictor = self.state.predictor
+        body = await json_body(headers, receive)
+        try:
+            await admission.enter()
+        except FullError as error:
+            raise Refusal(503, f"{error}.") from None
+        try:
+            trips = parse_trips(body)
+            explain = wants_explanation(scope["query_string"], len(trips))
+            key = headers.get(ROUTING_KEY, identity.encode()).decode("latin-1")
+            return await predictor.predict(trips, request_id=identity, key=key, explain=explain)
+        except NotJsonError as error:
+            raise Refusal(400, str(error)) from None
+        except InvalidTripsError as error:
+            raise Refusal(422, "The trips do not fit the schema.", error.problems) from None
+        except OnlineFeaturesUnavailableError as error:
+            _log.warning("no prediction: %s", error)
+            raise Refusal(503, f"No features: {error}.") from None
+        finally:
+            admission.leave()
 
 
-def create_application(opening: Opening) -> Starlette:
+def create_application(opening: Opening) -> Application:
     """The application; ``opening`` is entered when a worker starts and left when it stops."""
 
     @asynccontextmanager
     async def lifespan(application: Starlette) -> AsyncIterator[None]:
         settings = ServingSettings()  # pyright: ignore[reportCallIssue]
         application.state.settings = settings
+        application.state.admission = Admission()
         async with opening(settings) as application.state.predictor:
             yield
 
     routes = [
-        Route("/predict", predict, methods=["POST"]),
+        # GET and the like are answered 405 by the router; POST never comes here.
+        Route(PREDICT, show_document, methods=["POST"]),
+        Route("/model", show_model),
         Route("/metrics", show_metrics),
         Route("/openapi.json", show_document),
         # BentoML's own pages: the first loads a tracker from another site, the second does not know /predict.
         Route("/", lambda _: RedirectResponse("/openapi.json")),
         Route("/docs.json", show_document),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Application(routes=routes, lifespan=lifespan)
 
 
-async def predict(request: Request) -> Response:
-    """``POST /predict``: see ``serving.openapi`` for what goes in and out."""
-    content: dict[str, Any]
-    started = time.perf_counter()
-    request_id = _request_id(request.headers.get(REQUEST_ID_HEADER))
-    try:
-        status, content = 200, await _predicted(request)
-    except Refusal as refusal:
-        status, content = refusal.status, {"error": refusal.error}
-        if refusal.detail is not None:
-            content["detail"] = refusal.detail
-    except Exception:
-        # The traceback goes to the log; neither it nor the request goes to the caller.
-        _log.exception("request %s failed", request_id)
-        status, content = 500, {"error": "The prediction failed; the service's log has the request id."}
-    metrics.REQUESTS.labels(str(status)).inc()
-    metrics.REQUEST_SECONDS.observe(time.perf_counter() - started)
-    headers = {REQUEST_ID_HEADER: request_id}
-    if status == 503:
-        headers["Retry-After"] = "1"
-    return JSONResponse({"request_id": request_id, **content}, status, headers)
+async def show_model(request: Request) -> Response:
+    """``GET /model``: what is served, and since when."""
+    return JSONResponse(described.served(request.app.state.predictor))
 
 
 async def show_metrics(request: Request) -> Response:
@@ -105,58 +144,12 @@ async def show_document(_: Request) -> Response:
     return JSONResponse(document())
 
 
-async def _predicted(request: Request) -> dict[str, Any]:
-    """The answer to a good request.
-
-    Raises:
-        Refusal: The request is not good, or the online store cannot be read.
-    """
-    body = await _json_body(request)
-    try:
-        trips = parse_trips(body)
-    except NotJsonError as error:
-        raise Refusal(400, str(error)) from None
-    except InvalidTripsError as error:
-        raise Refusal(422, "The trips do not fit the schema.", error.problems) from None
-    predictor: Predictor = request.app.state.predictor
-    try:
-        durations = await predictor.predict(trips)
-    except OnlineFeaturesUnavailableError as error:
-        _log.warning("no prediction: %s", error)
-        raise Refusal(503, f"No features: {error}.") from None
-    manifest = predictor.manifest
-    metrics.PREDICTIONS.labels(manifest.provenance.model_version).inc(len(durations))
-    return {
-        "model_version": manifest.provenance.model_version,
-        "bundle": manifest.tag,
-        "predictions": [{contract.TARGET: duration} for duration in durations],
-    }
-
-
-async def _json_body(request: Request) -> bytes:
-    """The body, of at most ``MAX_BODY_BYTES``.
-
-    Raises:
-        Refusal: The body is not declared as JSON, too large, or ended early.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise Refusal(415, "Only application/json is accepted; set the Content-Type header.")
-    too_large = Refusal(413, f"The body is larger than {MAX_BODY_BYTES} bytes; send fewer trips at once.")
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and (len(declared) > 15 or int(declared) > MAX_BODY_BYTES):
-        raise too_large
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                raise too_large
-    except ClientDisconnect:
-        raise Refusal(400, "The body ended early.") from None
-    return bytes(body)
-
-
-def _request_id(given: str | None) -> str:
-    """The caller's id if it is safe to repeat, else a new one."""
-    return given if given is not None and _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+def _head(status: int, identity: str, body: bytes) -> list[tuple[bytes, bytes]]:
+    head = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (REQUEST_ID, identity.encode()),
+    ]
+    if status == 503:
+        head.append((b"retry-after", b"1"))
+    return head

@@ -1,6 +1,6 @@
-"""Build the bundle that serves one model version: ``python -m serving.bundle --model-version champion``.
+"""Build the bundle of the champion and of the challenger that may follow it: ``python -m serving.bundle``.
 
-A bundle is a Bento that holds all it needs: the service's code, the model folder and a manifest. Its
+A bundle is a Bento that holds all it needs: the service's code, the model folders and a manifest. Its
 tag is ``trip_duration:<hash of the content>``, so equal inputs are one bundle, building it again does
 nothing, and it starts where there is no registry. Bentos are kept under ``BENTOML_HOME``.
 """
@@ -16,56 +16,73 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from components import contract
 from components.model import MANIFEST_FILE, ModelIntegrityError, file_hash, load_model, model_files, verified_hash
 from components.platform import Platform
 from components.tracking import TrackingError
 from serving.environment import pinned_packages
-from serving.manifest import MODEL_FOLDER, BundleError, Content, Manifest, Provenance, file_hashes
-from serving.registry import RegisteredModel, download
+from serving.manifest import BundleError, Content, Manifest, Variant, file_hashes
+from serving.registry import RegisteredModel, UnknownVersionError, download
 from serving.sources import needed_files
 
 _ROOT = Path(__file__).resolve().parents[1]
 _ENTRY = "serving.service"
+NO_CHALLENGER = "none"
 
 
-def build_bundle(model: RegisteredModel) -> str:
-    """Build the bundle of a model, unless it is already there.
+def build_bundle(*models: RegisteredModel) -> str:
+    """Build the bundle of a champion, and of a challenger if there is one, unless it is already there.
 
     Args:
-        model: The folder and what the registry knows about it.
+        models: The folders and what the registry knows about them; the champion first.
 
     Returns:
         The bundle's tag.
 
     Raises:
-        ModelIntegrityError: The model folder is damaged, or was made for another contract.
-        PackageMismatchError: The model needs another version of a package than is installed here.
+        ModelIntegrityError: A model folder is damaged, or was made for another contract.
+        PackageMismatchError: A model needs another version of a package than is installed here.
         BundleError: The sources have no ``uv.lock``, or a package is missing.
     """
-    sha256 = verified_hash(model.folder)
-    manifest = json.loads((model.folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-    # Before the model is loaded: another version of its library may fail in a way that says nothing.
-    packages = pinned_packages(manifest["requires"])
-    load_model(model.folder)
+    variants = tuple(_variant(model) for model in models)
+    # Before a model is loaded: another version of its library may fail in a way that says nothing.
+    packages = pinned_packages(*(_required(model.folder) for model in models))
+    for model in models:
+        load_model(model.folder)
     lock = _ROOT / "uv.lock"
     if not lock.is_file():
         raise BundleError(f"{lock} is missing; run this from a clone of the project, where it is committed")
-    provenance = Provenance(
-        model_version=model.version, run_id=model.run_id, data_version=model.data_version, lock_hash=file_hash(lock)
-    )
     with tempfile.TemporaryDirectory(prefix="keelson-bundle-") as temporary:
         staging = Path(temporary)
         for file in needed_files(_ENTRY, _ROOT):
-            (staging / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(_ROOT / file, staging / file)
-        (staging / MODEL_FOLDER).mkdir()
-        for name in model_files(model.folder):
-            shutil.copyfile(model.folder / name, staging / MODEL_FOLDER / name)
-        content = Content(provenance=provenance, model_sha256=sha256, packages=packages, files=file_hashes(staging))
+            _copy(_ROOT / file, staging / file)
+        for model, variant in zip(models, variants, strict=True):
+            for name in model_files(model.folder):
+                _copy(model.folder / name, staging / variant.folder / name)
+        content = Content(variants=variants, lock_hash=file_hash(lock), packages=packages, files=file_hashes(staging))
         bundle = Manifest.describe(content, _commit())
         bundle.write(staging)
         _store(bundle, staging)
     return bundle.tag
+
+
+def _variant(model: RegisteredModel) -> Variant:
+    return Variant(
+        model_version=model.version,
+        run_id=model.run_id,
+        data_version=model.data_version,
+        model_sha256=verified_hash(model.folder),
+    )
+
+
+def _required(folder: Path) -> dict[str, str]:
+    """The packages that a model needs, from its manifest: version by name."""
+    return json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))["requires"]
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
 
 
 def bundle_folder(tag: str) -> Path:
@@ -125,18 +142,51 @@ def _commit() -> str:
     return asked.stdout.strip() if asked.returncode == 0 else "unknown"
 
 
-def main(arguments: list[str]) -> None:
-    """Build the bundle of a registered model; prints one JSON line last: tag and model version."""
-    parser = argparse.ArgumentParser(prog="python -m serving.bundle", description=__doc__)
-    parser.add_argument("--model-version", required=True, help="a number, or an alias such as champion")
-    wanted: str = parser.parse_args(arguments).model_version
+def download_variants(champion: str, challenger: str | None, folder: Path, platform: Platform) -> list[RegisteredModel]:
+    """The models of a bundle.
+
+    Args:
+        champion: A version, or an alias.
+        challenger: Likewise; None for the registry's challenger, where there is one, and ``none`` for no challenger.
+        folder: Where to put the models' files.
+        platform: Names the registry.
+
+    Returns:
+        The champion, and the challenger where it is another version.
+
+    Raises:
+        UnknownVersionError: The registry has not what was named.
+        ModelIntegrityError: A model is not the one that was registered, or not for this contract.
+        TrackingError: MLflow does not answer.
+    """
+    models = [download(champion, folder / contract.CHAMPION, platform)]
+    if challenger == NO_CHALLENGER:
+        return models
     try:
-        with tempfile.TemporaryDirectory(prefix="keelson-model-") as temporary:
-            model = download(wanted, Path(temporary), Platform())  # pyright: ignore[reportCallIssue]
-            tag = build_bundle(model)
+        beside = download(challenger or contract.CHALLENGER, folder / contract.CHALLENGER, platform)
+    except UnknownVersionError:
+        if challenger is not None:
+            raise
+        return models
+    return models if beside.version == models[0].version else [*models, beside]
+
+
+def main(arguments: list[str]) -> None:
+    """Build the bundle of registered models; prints one JSON line last: tag and model versions."""
+    parser = argparse.ArgumentParser(prog="python -m serving.bundle", description=__doc__)
+    parser.add_argument("--champion", default=contract.CHAMPION, help="a version or an alias; by default the champion")
+    parser.add_argument(
+        "--challenger", help=f"a version, an alias, or {NO_CHALLENGER}; by default the challenger, if there is one"
+    )
+    given = parser.parse_args(arguments)
+    try:
+        with tempfile.TemporaryDirectory(prefix="keelson-models-") as temporary:
+            platform = Platform()  # pyright: ignore[reportCallIssue]
+            models = download_variants(given.champion, given.challenger, Path(temporary), platform)
+            tag = build_bundle(*models)
     except (BundleError, ModelIntegrityError, TrackingError) as error:
         sys.exit(f"no bundle was built: {error}")
-    print(json.dumps({"tag": tag, "model_version": model.version}), flush=True)
+    print(json.dumps({"tag": tag, "model_versions": [model.version for model in models]}), flush=True)
 
 
 if __name__ == "__main__":

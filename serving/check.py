@@ -17,7 +17,7 @@ from typing import Any
 from components.model import ModelIntegrityError
 from serving.bundle import build_bundle, bundle_folder
 from serving.environment import link_packages
-from serving.manifest import MODEL_FOLDER, BundleError, Manifest
+from serving.manifest import BundleError, Manifest
 from serving.registry import RegisteredModel
 
 PROBE_SECONDS = 120
@@ -44,16 +44,17 @@ def check(folder: Path, scratch: Path) -> dict[str, Any]:
         ModelIntegrityError: The model folder is damaged, or was made for another contract.
     """
     os.environ.update(BENTOML_HOME=str(scratch / "home"), BENTOML_DO_NOT_TRACK="True")
-    tag = build_bundle(RegisteredModel(folder, version="candidate", run_id="none", data_version="unknown"))
+    tag = build_bundle(RegisteredModel(folder, version="0", run_id="none", data_version="unknown"))
     sources = bundle_folder(tag) / "src"
     manifest = Manifest.read_verified(sources)
     link_packages(manifest.packages, scratch / "packages")
     found = _probe(sources, scratch)
-    size = sum(file.stat().st_size for file in (sources / MODEL_FOLDER).rglob("*"))
+    (variant,) = manifest.variants
+    size = sum(file.stat().st_size for file in (sources / variant.folder).rglob("*"))
     return {
         **found,
         "megabytes": size / 1e6,
-        "model_sha256": manifest.model_sha256,
+        "model_sha256": variant.model_sha256,
         "packages": manifest.packages,
     }
 

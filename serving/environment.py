@@ -20,9 +20,9 @@ _NEEDED_BY_SOURCES = (
     "holidays",
     "httpx",
     "numpy",
-    "polars",
     "prometheus-client",
     "pydantic",
+    "pydantic-core",
     "pydantic-settings",
     "starlette",
     "tzdata",
@@ -43,25 +43,25 @@ class PackageMismatchError(BundleError):
         self.package, self.needed, self.present = package, needed, present
 
 
-def pinned_packages(required: Mapping[str, str]) -> dict[str, str]:
-    """Every package of the bundle of a model, with its version here.
+def pinned_packages(*required: Mapping[str, str]) -> dict[str, str]:
+    """Every package of a bundle, with its version here.
 
     Args:
-        required: What the model needs: version by package.
+        required: What each model needs: version by package.
 
     Returns:
-        Version by package, sorted: what the sources and the model need, and what those need.
+        Version by package, sorted: what the sources and the models need, and what those need.
 
     Raises:
-        PackageMismatchError: The model needs another version than is installed here, or one that is not.
+        PackageMismatchError: A model needs another version than is installed here, or one that is not.
         BundleError: A package of the sources is not installed.
     """
-    for package, needed in required.items():
+    for package, needed in (item for packages in required for item in packages.items()):
         found = _installed(package)
         present = found.version if found else "none"
         if present != needed:
             raise PackageMismatchError(package, needed, present)
-    return dict(sorted(_closure([*_NEEDED_BY_SOURCES, *required])))
+    return dict(sorted(_closure([*_NEEDED_BY_SOURCES, *(name for packages in required for name in packages)])))
 
 
 def link_packages(packages: Iterable[str], folder: Path) -> None:

@@ -4,12 +4,12 @@ import hashlib
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components import contract
 
 MANIFEST_FILE = "bundle.json"
-MODEL_FOLDER = "model"
+MODELS_FOLDER = "models"
 
 _TAG_LENGTH = 16
 # Written beside the content by BentoML and by Python; not part of what was built.
@@ -31,14 +31,14 @@ class BundleIntegrityError(BundleError):
         self.file, self.expected, self.actual = file, expected, actual
 
 
-class Provenance(BaseModel):
-    """Where a bundle's content comes from.
+class Variant(BaseModel):
+    """One model version of a bundle, and where it comes from.
 
     Attributes:
-        model_version: Version in the model registry.
+        model_version: Version in the model registry; the model's folder in the bundle has its name.
         run_id: The training run in MLflow.
         data_version: Version of the trips table that the model learned from.
-        lock_hash: SHA-256 of ``uv.lock``, the environment that the bundle was built for.
+        model_sha256: Hash of the model, as ``components.model`` computes it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -46,23 +46,29 @@ class Provenance(BaseModel):
     model_version: str
     run_id: str
     data_version: str
-    lock_hash: str
+    model_sha256: str
+
+    @property
+    def folder(self) -> str:
+        """The model's folder below the bundle's root."""
+        return f"{MODELS_FOLDER}/{self.model_version}"
 
 
 class Content(BaseModel):
     """All that decides what a bundle does; equal contents are one bundle.
 
     Attributes:
-        provenance: Where it comes from.
-        model_sha256: Hash of the model, as ``components.model`` computes it.
+        variants: The champion, and the challenger if there is one, as they were when the bundle was built. Which of
+            them answers is not part of the bundle (``serving.traffic``).
+        lock_hash: SHA-256 of ``uv.lock``, the environment that the bundle was built for.
         packages: Version of every package that the bundle runs with, by name.
         files: SHA-256 of every file but ``bundle.json``, by its path below the bundle's root.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    provenance: Provenance
-    model_sha256: str
+    variants: tuple[Variant, ...] = Field(min_length=1, max_length=2)
+    lock_hash: str
     packages: dict[str, str]
     files: dict[str, str]
 

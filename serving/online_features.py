@@ -19,7 +19,8 @@ __all__ = ["ONLINE_FEATURES", "OnlineFeatures", "OnlineFeaturesUnavailableError"
 
 # A request waits at most this long for features; the endpoint then answers 503.
 _TIMEOUT = httpx.Timeout(2.0, connect=0.5)
-# How long a probe of the online store counts as an answer to the next one.
+# How long a probe of the online store counts as an answer to the next one, and how long a server that did not answer in
+# time is left alone: each request would wait as long as the last, only to be told the same.
 _PROBE_SECONDS = 1.0
 _PROBE: tuple[tuple[int, int], ...] = ((contract.FIRST_ZONE, contract.FIRST_ZONE),)
 
@@ -35,6 +36,7 @@ class OnlineFeatures:
         # Proxies from the environment are for the outside; the feature server is a neighbour.
         self._client = httpx.AsyncClient(base_url=server_url, timeout=_TIMEOUT, trust_env=False)
         self._probed_at = -_PROBE_SECONDS
+        self._silent_until = 0.0
         self._probe_failure: OnlineFeaturesUnavailableError | None = None
         self._probe_lock = asyncio.Lock()
 
@@ -79,9 +81,12 @@ class OnlineFeatures:
             raise OnlineFeaturesUnavailableError(str(self._probe_failure))
 
     async def _ask(self, body: dict[str, Any]) -> httpx.Response:
+        if time.monotonic() < self._silent_until:
+            raise OnlineFeaturesUnavailableError("the feature server did not answer in time a moment ago")
         try:
             return await self._post(body)
         except httpx.TimeoutException as error:
+            self._silent_until = time.monotonic() + _PROBE_SECONDS
             raise OnlineFeaturesUnavailableError("the feature server did not answer in time") from error
         except httpx.TransportError:
             pass

@@ -1,27 +1,30 @@
-"""From checked trips to seconds: the features a request carries, the online ones, the model."""
+"""From checked trips to seconds: features of the request and of the online store, and the model that is asked."""
 
 import json
+import logging
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from components import contract
-from components.features.transform import request_features
+from components.features.request import clock_and_zones
 from components.model import Model
 from serving import metrics
 from serving.manifest import Manifest
-from serving.online_features import ONLINE_FEATURES, OnlineFeatures
-from serving.trips import EXAMPLE_TRIP, REQUEST_COLUMNS, parse_trips
+from serving.online_features import ONLINE_FEATURES, OnlineFeatures, OnlineFeaturesUnavailableError
+from serving.prediction_log import PredictionLog
+from serving.settings import FeatureLookup
+from serving.traffic import Assignment, TrafficFile, assign
+from serving.trips import EXAMPLE_TRIP, parse_trips
 
-_KINDS: dict[contract.Kind, Any] = {
-    contract.Kind.INTEGER: pl.Int64,
-    contract.Kind.FLOAT: pl.Float64,
-    contract.Kind.TEXT: pl.String,
-    contract.Kind.TIMESTAMP: pl.Datetime("us"),
-}
-_TYPES = {column.name: _KINDS[column.kind] for column in contract.COLUMNS if column.name in REQUEST_COLUMNS}
+# The columns of a request in the order in which ``_row`` gives them, and where the model wants them.
+_ROW = ("hour", "weekday", "is_holiday", "is_airport", contract.DISTANCE, contract.PASSENGERS, *ONLINE_FEATURES)
+_in_order = itemgetter(*(_ROW.index(name) for name in contract.MODEL_FEATURES))
+
+_log = logging.getLogger("bentoml.keelson")
 
 
 def zone_pairs(trips: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]]:
@@ -39,47 +42,176 @@ def model_input(trips: Sequence[Mapping[str, Any]], online: np.ndarray) -> np.nd
     Returns:
         float64 [len(trips), len(MODEL_FEATURES)] in the order of ``MODEL_FEATURES``; NaN is missing.
     """
-    # Column by column: Polars' query engine costs a millisecond that one row does not repay.
-    asked = pl.DataFrame([pl.Series(name, [trip[name] for trip in trips], dtype=_TYPES[name]) for name in _TYPES])
-    features = request_features(asked)
-    columns = {name: features.get_column(name).cast(pl.Float64).to_numpy() for name in contract.REQUEST_FEATURES}
-    columns |= dict(zip(ONLINE_FEATURES, online.T, strict=True))
-    return np.column_stack([columns[name] for name in contract.MODEL_FEATURES])
+    return np.array([_in_order(_row(trip, stored)) for trip, stored in zip(trips, online.tolist(), strict=True)], float)
+
+
+def _row(trip: Mapping[str, Any], stored: list[float]) -> tuple[float, ...]:
+    asked = clock_and_zones(trip[contract.PICKUP_TIME], trip[contract.PICKUP_ZONE], trip[contract.DROPOFF_ZONE])
+    passengers = trip[contract.PASSENGERS]
+    return (*asked, trip[contract.DISTANCE], np.nan if passengers is None else passengers, *stored)
+
+
+class Answer(NamedTuple):
+    """What came of a request.
+
+    Attributes:
+        request_id: Of the request.
+        assignment: Who predicted.
+        trips: As asked.
+        features: The model's input, float64 [n, len(MODEL_FEATURES)].
+        seconds: Predictions.
+        degraded: Whether online features were left out because they could not be read.
+        contributions: float64 [n, len(MODEL_FEATURES) + 1] where they were asked for; see ``Model.contributions``.
+    """
+
+    request_id: str
+    assignment: Assignment
+    trips: Sequence[Mapping[str, Any]]
+    features: np.ndarray
+    seconds: list[float]
+    degraded: bool
+    contributions: np.ndarray | None = None
 
 
 class Predictor:
-    """One bundle's model, with its online features.
+    """One bundle's models, with their online features.
 
     Attributes:
         manifest: What the bundle says about itself.
-        model: The bundle's model.
+        models: The bundle's models by version.
+        traffic: Which of them answers.
+        opened: When the worker opened the bundle, seconds since the epoch.
     """
 
-    def __init__(self, manifest: Manifest, model: Model, online: OnlineFeatures) -> None:
-        self.manifest = manifest
-        self.model = model
-        self._online = online
+    def __init__(
+        self,
+        manifest: Manifest,
+        models: Mapping[str, Model],
+        online: OnlineFeatures,
+        *,
+        traffic: TrafficFile,
+        lookup: FeatureLookup = FeatureLookup.REQUIRED,
+        log: PredictionLog | None = None,
+    ) -> None:
+        self.manifest, self.models, self.traffic = manifest, models, traffic
+        self.opened = time.time()
+        self._online, self._lookup, self._journal = online, lookup, log
 
-    async def predict(self, trips: Sequence[Mapping[str, Any]]) -> list[float]:
-        """Predicted seconds, one per trip.
+    async def predict(
+        self, trips: Sequence[Mapping[str, Any]], *, request_id: str, key: str, explain: bool = False
+    ) -> Answer:
+        """Predict for one request by the variant that it is assigned to, and log it.
+
+        Args:
+            trips: As ``parse_trips`` returns them.
+            request_id: Noted in the log.
+            key: What the assignment sticks to.
+            explain: Whether contributions are wanted.
 
         Raises:
-            OnlineFeaturesUnavailableError: The online store could not be read.
+            OnlineFeaturesUnavailableError: The online store could not be read, and the settings do not do without it.
         """
-        with metrics.FEATURE_SECONDS.time():
-            online = await self._online.read(zone_pairs(trips))
-        metrics.MISSING_FEATURES.inc(int(np.isnan(online).sum()))
-        return self.model.predict(model_input(trips, online)).tolist()
+        online, degraded = await self._features(trips)
+        features = model_input(trips, online)
+        assignment = assign(self.traffic.current, key)
+        started = time.perf_counter()
+        try:
+            seconds = self._seconds(assignment.version, features)
+        except Exception:
+            if assignment.variant == contract.CHAMPION:
+                raise
+            # The caller is not to suffer from what is only tried.
+            self._failed(assignment.version)
+            assignment = Assignment(self.traffic.current.champion, contract.CHAMPION)
+            seconds = self._seconds(assignment.version, features)
+        elapsed = time.perf_counter() - started
+        model = self.models[assignment.version]
+        answer = Answer(
+            request_id=request_id,
+            assignment=assignment,
+            trips=trips,
+            features=features,
+            seconds=seconds,
+            degraded=degraded,
+            contributions=model.contributions(features) if explain else None,
+        )
+        metrics.predicted(assignment.variant, assignment.version, len(seconds))
+        self._note(answer, assignment.variant, "answer", assignment.version, seconds, elapsed)
+        return answer
+
+    def shadow(self, answer: Answer) -> None:
+        """Let the challenger predict for the log alone what was answered already; its failures touch nobody."""
+        version = answer.assignment.shadow
+        if version is None:
+            return
+        started = time.perf_counter()
+        try:
+            seconds = self._seconds(version, answer.features)
+        except Exception:
+            self._failed(version)
+            return
+        elapsed = time.perf_counter() - started
+        metrics.SHADOW_PREDICTIONS.labels(version).inc(len(seconds))
+        self._note(answer, contract.CHALLENGER, "shadow", version, seconds, elapsed)
 
     async def check_ready(self) -> None:
         """Return if a request could be answered now.
 
         Raises:
-            OnlineFeaturesUnavailableError: The online store could not be read.
+            OnlineFeaturesUnavailableError: The online store could not be read, and the settings do not do without it.
         """
-        await self._online.check()
+        if self._lookup is FeatureLookup.REQUIRED:
+            await self._online.check()
 
     def warm_up(self) -> None:
-        """Predict once without online features, so that the first caller does not pay for lazy loading."""
+        """Predict once by each model without online features, so that no caller pays for lazy loading."""
         trips = parse_trips(json.dumps(EXAMPLE_TRIP).encode())
-        self.model.predict(model_input(trips, np.full((1, len(ONLINE_FEATURES)), np.nan)))
+        for model in self.models.values():
+            model.predict(model_input(trips, np.full((1, len(ONLINE_FEATURES)), np.nan)))
+
+    async def _features(self, trips: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, bool]:
+        """Online features, and whether they had to be left out."""
+        if self._lookup is not FeatureLookup.OFF:
+            try:
+                with metrics.FEATURE_SECONDS.time():
+                    online = await self._online.read(zone_pairs(trips))
+            except OnlineFeaturesUnavailableError as error:
+                if self._lookup is FeatureLookup.REQUIRED:
+                    raise
+                _log.warning("predicting without online features: %s", error)
+            else:
+                missing = int(np.isnan(online).sum())
+                if missing:
+                    metrics.MISSING_FEATURES.inc(missing)
+                return online, False
+        metrics.DEGRADED.inc(len(trips))
+        return np.full((len(trips), len(ONLINE_FEATURES)), np.nan), True
+
+    def _seconds(self, version: str, features: np.ndarray) -> list[float]:
+        return self.models[version].predict(features).tolist()
+
+    def _failed(self, version: str) -> None:
+        metrics.VARIANT_ERRORS.labels(contract.CHALLENGER, version).inc()
+        _log.exception("model version %s did not predict", version)
+
+    def _note(
+        self, answer: Answer, variant: str, role: str, version: str, seconds: list[float], elapsed: float
+    ) -> None:
+        if self._journal is None:
+            return
+        try:
+            self._journal.write(
+                request_id=answer.request_id,
+                variant=variant,
+                role=role,
+                model_version=version,
+                trips=answer.trips,
+                features=answer.features,
+                seconds=seconds,
+                milliseconds=elapsed * 1e3,
+                degraded=answer.degraded,
+            )
+        except OSError:
+            # A full disk is no reason to leave callers without an answer; an alert looks at the count.
+            metrics.LOG_FAILURES.inc()
+            _log.exception("request %s was not logged", answer.request_id)

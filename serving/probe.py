@@ -19,9 +19,9 @@ import psutil
 
 from components import contract
 from components.model import Model, to_seconds
-from serving.application import MAX_BODY_BYTES
 from serving.online_features import ONLINE_FEATURES
 from serving.prediction import model_input
+from serving.received import MAX_BODY_BYTES
 from serving.service import APPLICATION
 from serving.trips import EXAMPLE_TRIP, MAX_TRIPS, parse_trips
 
@@ -221,7 +221,7 @@ async def probe() -> dict[str, Any]:
         os.environ["KEELSON_FEAST_SERVER_URL"] = url
         async with APPLICATION.router.lifespan_context(APPLICATION):
             loaded = time.time() - process.create_time()
-            model: Model = APPLICATION.state.predictor.model
+            (model,) = APPLICATION.state.predictor.models.values()
             transport = httpx.ASGITransport(APPLICATION, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://bundle") as client:
                 failures = await request_failures(client)

@@ -10,6 +10,10 @@ from components.tracking import Tracking
 from serving.manifest import BundleError
 
 
+class UnknownVersionError(BundleError):
+    """The registry has no such version or alias."""
+
+
 @dataclass(frozen=True)
 class RegisteredModel:
     """A model version on this machine.
@@ -36,7 +40,7 @@ def download(wanted: str, folder: Path, platform: Platform) -> RegisteredModel:
         platform: Names the registry.
 
     Raises:
-        BundleError: The registry has no such version.
+        UnknownVersionError: The registry has no such version.
         components.model.ModelIntegrityError: The model is not the one that was registered, or not for this contract.
         components.tracking.TrackingError: MLflow does not answer.
     """
@@ -46,7 +50,7 @@ def download(wanted: str, folder: Path, platform: Platform) -> RegisteredModel:
         else:
             found = tracking.version_by_alias(contract.MODEL_NAME, wanted)
         if found is None:
-            raise BundleError(
+            raise UnknownVersionError(
                 f"the registry has no version or alias {wanted!r} of {contract.MODEL_NAME}; give one that it has, "
                 "or train a model first"
             )

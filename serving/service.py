@@ -6,7 +6,7 @@ All behaviour is in ``serving.application``; this module only says how BentoML r
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,14 @@ from starlette.exceptions import HTTPException
 
 from components import contract
 from serving.application import create_application
-from serving.manifest import MODEL_FOLDER, BundleError, BundleIntegrityError, Manifest
+from serving.manifest import BundleError, BundleIntegrityError, Manifest, Variant
 from serving.online_features import OnlineFeatures, OnlineFeaturesUnavailableError
 from serving.parent import announce_supervisor, end_with_supervisor
 from serving.settings import ServingSettings
+from serving.traffic import TrafficFile
 
 if TYPE_CHECKING:
+    from components.model import Model
     from serving.prediction import Predictor
 
 
@@ -34,23 +36,39 @@ async def open_bundle(settings: ServingSettings) -> "AsyncIterator[Predictor]":
 
     Raises:
         BundleError: This file is not part of a bundle, or a file of the bundle was changed.
-        ModelIntegrityError: The model is not what it says itself, or was made for another contract.
+        ModelIntegrityError: A model is not what it says itself, or was made for another contract.
+        TrafficError: The traffic policy names a model version that the bundle does not have, or is none.
     """
     # Here and not above: the supervising process imports this module too, but never predicts.
-    from components.model import load_model
     from serving.prediction import Predictor
+    from serving.prediction_log import PredictionLog
 
     manifest = Manifest.read_verified(_BUNDLE)
-    model = load_model(_BUNDLE / MODEL_FOLDER)
-    if model.sha256 != manifest.model_sha256:
-        raise BundleIntegrityError(_BUNDLE / MODEL_FOLDER, manifest.model_sha256, model.sha256)
-    async with OnlineFeatures(settings.feast_server_url) as online, asyncio.TaskGroup() as tasks:
-        predictor = Predictor(manifest, model, online)
+    models = {variant.model_version: _model(variant) for variant in manifest.variants}
+    async with AsyncExitStack() as stack:
+        online = await stack.enter_async_context(OnlineFeatures(settings.feast_server_url))
+        folder = settings.prediction_log
+        log = None if folder is None else stack.enter_context(PredictionLog(folder, manifest.tag))
+        traffic = TrafficFile(manifest, settings.traffic_file)
+        predictor = Predictor(manifest, models, online, traffic=traffic, lookup=settings.feature_lookup, log=log)
         predictor.warm_up()
-        watch = tasks.create_task(end_with_supervisor(settings.supervisor)) if settings.supervisor else None
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        watches = [tasks.create_task(traffic.watch())]
+        if settings.supervisor:
+            watches.append(tasks.create_task(end_with_supervisor(settings.supervisor)))
         yield predictor
-        if watch is not None:
+        for watch in watches:
             watch.cancel()
+
+
+def _model(variant: Variant) -> "Model":
+    from components.model import load_model
+
+    folder = _BUNDLE / variant.folder
+    model = load_model(folder)
+    if model.sha256 != variant.model_sha256:
+        raise BundleIntegrityError(folder, variant.model_sha256, model.sha256)
+    return model
 
 
 APPLICATION = create_application(open_bundle)

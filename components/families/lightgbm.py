@@ -9,6 +9,7 @@ import numpy as np
 
 from components import contract
 from components.families.family import OnRound, Parameters, Part, Range, normalised
+from components.families.lightgbm_row import RowPredictor
 from components.lean import without
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class LightGbm:
 
     def __init__(self, booster: "Booster", rounds: int) -> None:
         self.booster, self.rounds = booster, rounds
+        self._row: RowPredictor | None = None
 
     @classmethod
     def fit(
@@ -95,7 +97,11 @@ class LightGbm:
 
     def predict(self, features: np.ndarray, *, threads: int) -> np.ndarray:
         """The sum of the trees."""
-        return self._predicted(features, num_threads=threads)
+        if len(features) != 1:
+            return self._predicted(features, num_threads=threads)
+        if self._row is None:
+            self._row = RowPredictor(self.booster, self.rounds, len(contract.MODEL_FEATURES))
+        return self._row.predict(features)
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
         """SHAP values of trees (Lundberg et al., "Consistent individualized feature attribution", 2018)."""

@@ -1,15 +1,9 @@
-"""Features that follow from the request alone: the same code for training and for serving.
+"""Features that follow from the request alone, for whole tables; ``components.features.request`` is for one trip."""
 
-Only polars and holidays are imported, so that a serving worker pays nothing else for it.
-"""
-
-from datetime import date
-from functools import lru_cache
-
-import holidays
 import polars as pl
 
 from components import contract
+from components.features.request import public_holidays
 
 
 def request_features(frame: pl.DataFrame) -> pl.DataFrame:
@@ -29,7 +23,7 @@ def request_features(frame: pl.DataFrame) -> pl.DataFrame:
     started = pl.col(contract.PICKUP_TIME)
     airports = list(contract.AIRPORT_ZONES)
     years = frame[contract.PICKUP_TIME].dt.year().unique().drop_nulls()
-    days = [day for year in years for day in _holidays(year)]
+    days = sorted(day for year in years for day in public_holidays(year))
     columns = {
         "hour": started.dt.hour(),
         "weekday": started.dt.weekday() - 1,
@@ -37,9 +31,3 @@ def request_features(frame: pl.DataFrame) -> pl.DataFrame:
         "is_airport": pl.col(contract.PICKUP_ZONE).is_in(airports) | pl.col(contract.DROPOFF_ZONE).is_in(airports),
     }
     return frame.with_columns(expression.cast(pl.Float64).alias(name) for name, expression in columns.items())
-
-
-@lru_cache(maxsize=128)
-def _holidays(year: int) -> tuple[date, ...]:
-    """The public holidays of New York in a year."""
-    return tuple(sorted(holidays.country_holidays("US", subdiv="NY", years=year)))

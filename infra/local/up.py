@@ -63,7 +63,7 @@ def main(
             models = client.result(layout, "pipelines.status")
         if not deployed_bundle(layout):
             with phases.phase("bundle", "Bundle of the champion"):
-                tag = client.result(layout, "serving.bundle", "--model-version", "champion")["tag"]
+                tag = client.result(layout, "serving.bundle", "--challenger", "none")["tag"]
             with phases.phase("deployment", f"Deployment of {tag}: pulumi up"):
                 pulumi_cli.run(layout, "config", "set", "bundle", tag, "--stack", pulumi_cli.STACK)
                 up(layout)

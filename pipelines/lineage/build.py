@@ -9,7 +9,7 @@ from typing import Any
 from components import contract
 from components.recording import COMMIT, DATA_VERSION, MODEL_SHA256, STACK, VERDICT, VERDICT_REASON
 from pipelines.lineage.graph import Edge, Graph, Kind, Node, assemble
-from pipelines.lineage.records import BundleRecord, PredictionsRecord, Records, RunRecord, VersionRecord
+from pipelines.lineage.records import BundleRecord, PredictionsRecord, Records, RunRecord, VariantRecord, VersionRecord
 
 DIRTY = "-dirty"
 _SHORT = 12
@@ -89,18 +89,23 @@ def _add_bundle(draft: _Draft, records: Records, bundle: BundleRecord, versions:
     draft.nodes.append(node)
     if bundle.fault:
         return
-    version = versions.get(bundle.model_version)
-    model = _version_node(version, bundle.model_version)
-    draft.link(node, "holds", model)
     draft.link(node, "at", _commit_node(records, bundle.commit))
     draft.link(node, "with the packages of", _plain_node(Kind.LOCK, bundle.lock_hash))
-    if version is None:
-        # All that is left of the model's origin is what the bundle's manifest says.
-        run = next((run for run in records.runs if run.run_id == bundle.run_id), None)
-        trained_by = _run_node(run) if run else _lost_run(bundle.run_id, model)
-        draft.link(model, "trained by", trained_by)
-        if run is None:
-            _add_run_origins(draft, records, trained_by, {DATA_VERSION: bundle.data_version})
+    for variant in bundle.variants:
+        version = versions.get(variant.model_version)
+        model = _version_node(version, variant.model_version)
+        draft.link(node, "holds", model)
+        if version is None:
+            _add_lost_version(draft, records, model, variant)
+
+
+def _add_lost_version(draft: _Draft, records: Records, model: Node, variant: VariantRecord) -> None:
+    """All that is left of the origin of a model that the registry has lost is what the bundle's manifest says."""
+    run = next((run for run in records.runs if run.run_id == variant.run_id), None)
+    trained_by = _run_node(run) if run else _lost_run(variant.run_id, model)
+    draft.link(model, "trained by", trained_by)
+    if run is None:
+        _add_run_origins(draft, records, trained_by, {DATA_VERSION: variant.data_version})
 
 
 def _add_version(draft: _Draft, records: Records, version: VersionRecord, runs: Mapping[str, RunRecord]) -> None:

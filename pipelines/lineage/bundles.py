@@ -2,14 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import httpx
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from components import contract
-from pipelines.lineage.records import BundleRecord, ServiceRecord
+from pipelines.lineage.records import BundleRecord, ServiceRecord, VariantRecord
 
 _ANSWER_SECONDS = 1.0
 
@@ -35,38 +34,26 @@ def _bundle(source: Path) -> BundleRecord:
     tag = source.parent.name
     try:
         manifest = json.loads((source / "bundle.json").read_text(encoding="utf-8"))
-        provenance = manifest["provenance"]
-        return BundleRecord(
-            tag=tag,
-            commit=manifest["commit"],
-            model_version=provenance["model_version"],
-            run_id=provenance["run_id"],
-            data_version=provenance["data_version"],
-            lock_hash=provenance["lock_hash"],
+        variants = tuple(
+            VariantRecord(**{name: one[name] for name in ("model_version", "run_id", "data_version")})
+            for one in manifest["variants"]
         )
+        return BundleRecord(tag=tag, commit=manifest["commit"], variants=variants, lock_hash=manifest["lock_hash"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         return BundleRecord(tag=tag, fault=f"its manifest cannot be read: {type(error).__name__}: {error}")
 
 
 def deployed(url: str) -> ServiceRecord:
-    """What the service at an address answers with now, found by sending it the example from its own description."""
+    """What the service at an address says that it answers with now."""
     try:
         with httpx.Client(base_url=url, timeout=_ANSWER_SECONDS, trust_env=False) as client:
-            described = client.get("/openapi.json").raise_for_status().json()
-            answer = client.post("/predict", json=_example(described))
-            if answer.is_error:
-                said = answer.json().get("error", answer.text[:200])
-                return ServiceRecord(url=url, silence=f"it answers {answer.status_code}: {said}")
-            told = answer.json()
+            answer = client.get("/model")
+            if answer.is_server_error:
+                return ServiceRecord(url=url, silence=f"it answers {answer.status_code}: {answer.text[:200]}")
+            told = answer.raise_for_status().json()
             tag = str(told["bundle"]).removeprefix(f"{contract.BUNDLE_NAME}:")
-            return ServiceRecord(url=url, bundle=tag, model_version=str(told["model_version"]))
+            return ServiceRecord(url=url, bundle=tag, model_version=str(told["traffic"]["champion"]))
     except httpx.TransportError as error:
         return ServiceRecord(url=url, silence=f"it does not answer ({error})")
     except (httpx.HTTPStatusError, ValueError, KeyError, TypeError, AttributeError) as error:
         return ServiceRecord(url=url, silence=f"something else answers there ({type(error).__name__}: {error})")
-
-
-def _example(description: dict[str, Any]) -> Any:
-    """The first example of a trip in the service's OpenAPI document."""
-    content = description["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
-    return next(iter(content["examples"].values()))["value"]

@@ -93,9 +93,11 @@ def _find_bundle(search: _Search, name: str) -> _Found:
     tag = search.service.bundle if name == LIVE else name
     if tag not in tags and tag != search.service.bundle:
         raise SubjectError(f"there is no bundle {tag}; {_there_are('bundles', tags)}")
-    wanted = tags[tag].model_version if tag in tags else search.service.model_version
-    ids = {str(version.version): version.run_id for version in search.versions}
-    return f"{Kind.BUNDLE}:{tag}", search.run(ids.get(wanted) or (tags[tag].run_id if tag in tags else ""))
+    # Where the registry has lost a version, the bundle's manifest still knows its run.
+    wanted = {variant.model_version: variant.run_id for variant in tags[tag].variants} if tag in tags else {}
+    wanted = wanted or {search.service.model_version: ""}
+    ids = wanted | {str(one.version): one.run_id for one in search.versions if str(one.version) in wanted}
+    return f"{Kind.BUNDLE}:{tag}", [run for run_id in ids.values() for run in search.run(run_id)]
 
 
 def _find_model(search: _Search, name: str) -> _Found:

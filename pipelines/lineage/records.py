@@ -38,14 +38,21 @@ class VersionRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VariantRecord:
+    """A model version of a bundle, and where the bundle's manifest says that it comes from."""
+
+    model_version: str
+    run_id: str
+    data_version: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class BundleRecord:
     """A bundle's manifest; ``tag`` is without the bundle's name, and ``fault`` says why nothing else could be read."""
 
     tag: str
     commit: str = ""
-    model_version: str = ""
-    run_id: str = ""
-    data_version: str = ""
+    variants: tuple[VariantRecord, ...] = ()
     lock_hash: str = ""
     fault: str = ""
 
@@ -57,7 +64,7 @@ class ServiceRecord:
     Attributes:
         url: Its address.
         bundle: Tag of the bundle that answers, without the bundle's name; empty where it did not answer.
-        model_version: Version of the model in it.
+        model_version: Version of the model that is the champion there.
         silence: Why nothing is known, or empty.
     """
 

@@ -27,6 +27,8 @@ from components.recording import COMMIT, DATA_VERSION, MODEL_SHA256, STACK
 from components.score import predictions
 from components.tracking import Run, Tracking
 from serving.application import create_application
+from serving.manifest import Manifest, Variant
+from serving.traffic import TrafficFile
 
 ROOT = Path(__file__).parents[2]
 LOCK = "5" * 64
@@ -74,10 +76,10 @@ def a_commit() -> str:
     return head.stdout.strip()
 
 
-def write_bundle(home: Path, tag: str, commit: str, provenance: dict[str, str]) -> None:
+def write_bundle(home: Path, tag: str, commit: str, variant: dict[str, str]) -> None:
     source = home / "bentos" / contract.BUNDLE_NAME / tag / "src"
     source.mkdir(parents=True)
-    manifest = {"tag": f"{contract.BUNDLE_NAME}:{tag}", "commit": commit, "provenance": provenance}
+    manifest = {"tag": f"{contract.BUNDLE_NAME}:{tag}", "commit": commit, "variants": [variant], "lock_hash": LOCK}
     (source / "bundle.json").write_text(json.dumps(manifest))
 
 
@@ -113,25 +115,23 @@ def chain(platform: Platform, mlflow_server: str, tmp_path: Path) -> Chain:
         version = tracking.create_version(contract.MODEL_NAME, run, "model", tags).version
         tracking.set_alias(contract.MODEL_NAME, contract.CHAMPION, version)
         tracking.close_run(run, "FINISHED")
-    provenance = {"model_version": str(version), "run_id": run.run_id, "data_version": str(data_version)}
-    write_bundle(tmp_path / "home", tag, commit, provenance | {"lock_hash": LOCK})
+    variant = {"model_version": str(version), "run_id": run.run_id, "data_version": str(data_version)}
+    write_bundle(tmp_path / "home", tag, commit, variant)
     return Chain(platform, tmp_path / "home", run, version, tag, data_version, commit)
 
 
 @contextmanager
 def serving(tag: str, model_version: str, environment: pytest.MonkeyPatch) -> Iterator[str]:
-    """Address of the service's own application with a bundle that answers every trip with a minute."""
-
-    class OneMinute:
-        provenance = SimpleNamespace(model_version=model_version)
-        manifest = SimpleNamespace(tag=f"{contract.BUNDLE_NAME}:{tag}", provenance=provenance)
-
-        async def predict(self, trips: list[Any]) -> list[float]:
-            return [60.0] * len(trips)
+    """Address of the service's own application with a bundle of one model version."""
+    variant = Variant(model_version=model_version, run_id="run", data_version="0", model_sha256="m")
+    manifest = Manifest(
+        tag=f"{contract.BUNDLE_NAME}:{tag}", commit="c", variants=(variant,), lock_hash=LOCK, packages={}, files={}
+    )
 
     @asynccontextmanager
     async def opening(_: Any) -> AsyncIterator[Any]:
-        yield OneMinute()
+        models = {model_version: SimpleNamespace(family="lightgbm")}
+        yield SimpleNamespace(manifest=manifest, models=models, opened=0.0, traffic=TrafficFile(manifest, None))
 
     environment.setenv("KEELSON_FEAST_SERVER_URL", "http://127.0.0.1:9")
     server = uvicorn.Server(uvicorn.Config(create_application(opening), port=0, log_level="error"))

@@ -3,10 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,18 +17,26 @@ from starlette.testclient import TestClient
 
 from components import contract
 from components.model import load_model
-from serving.application import MAX_BODY_BYTES, create_application
-from serving.manifest import Manifest, Provenance
+from serving import received
+from serving.admission import MAX_REQUESTS, Admission
+from serving.application import create_application
+from serving.manifest import Manifest, Variant
 from serving.online_features import OnlineFeatures
 from serving.prediction import Predictor
+from serving.prediction_log import PredictionLog
+from serving.received import MAX_BODY_BYTES, MAX_EXPLAINED
 from serving.settings import ServingSettings
+from serving.traffic import TrafficFile
 from serving.trips import EXAMPLE_TRIP
 
 MANIFEST = Manifest(
     tag="trip_duration:test",
     commit="unknown",
-    provenance=Provenance(model_version="12", run_id="r", data_version="0", lock_hash="l"),
-    model_sha256="m",
+    variants=tuple(
+        Variant(model_version=version, run_id=f"r{version}", data_version="0", model_sha256="m")
+        for version in ("12", "13")
+    ),
+    lock_hash="l",
     packages={},
     files={},
 )
@@ -35,16 +46,22 @@ JSON = {"Content-Type": "application/json"}
 def opening(folder: Path) -> Callable[[ServingSettings], AbstractAsyncContextManager[Predictor]]:
     @asynccontextmanager
     async def opened(read: ServingSettings) -> AsyncIterator[Predictor]:
-        async with OnlineFeatures(read.feast_server_url) as online:
-            yield Predictor(MANIFEST, load_model(folder), online)
+        models = {variant.model_version: load_model(folder) for variant in MANIFEST.variants}
+        traffic = TrafficFile(MANIFEST, read.traffic_file)
+        async with OnlineFeatures(read.feast_server_url) as online, AsyncExitStack() as stack:
+            journal = read.prediction_log
+            log = None if journal is None else stack.enter_context(PredictionLog(journal, MANIFEST.tag))
+            yield Predictor(MANIFEST, models, online, traffic=traffic, lookup=read.feature_lookup, log=log)
 
     return opened
 
 
 @contextmanager
-def client_of(folder: Path, url: str) -> Iterator[TestClient]:
+def client_of(folder: Path, url: str, **variables: str) -> Iterator[TestClient]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("KEELSON_FEAST_SERVER_URL", url)
+        for name, value in variables.items():
+            environment.setenv(f"KEELSON_{name}", value)
         application = create_application(opening(folder))
         with TestClient(application, raise_server_exceptions=False) as client:
             yield client
@@ -65,8 +82,9 @@ def test_one_trip_gives_one_prediction_with_its_origin(client: TestClient) -> No
     answer = client.post("/predict", json=EXAMPLE_TRIP)
     assert answer.status_code == 200
     said = answer.json()
-    assert set(said) == {"request_id", "model_version", "bundle", "predictions"}
-    assert (said["model_version"], said["bundle"]) == ("12", "trip_duration:test")
+    assert set(said) == {"request_id", "model_version", "variant", "bundle", "degraded", "predictions"}
+    assert (said["model_version"], said["variant"], said["bundle"]) == ("12", "champion", "trip_duration:test")
+    assert said["degraded"] is False
     (prediction,) = said["predictions"]
     assert contract.MIN_DURATION_SECONDS <= prediction[contract.TARGET] <= contract.MAX_DURATION_SECONDS
 
@@ -117,7 +135,9 @@ def test_a_body_that_is_too_large_is_413_before_it_is_read_whole(
 
     scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "root_path": ""}
     headers = [(b"content-type", b"application/json"), declared]
-    asyncio.run(create_application(opening(model_folder))({**scope, "headers": headers}, receive, send))
+    application = create_application(opening(model_folder))
+    application.state.admission, application.state.predictor = Admission(), None
+    asyncio.run(application({**scope, "headers": headers}, receive, send))
     assert statuses == [413]
     assert read <= (0 if declared[0] == b"content-length" else MAX_BODY_BYTES + len(chunk))
 
@@ -207,3 +227,163 @@ def test_no_body_is_a_servers_error(client: TestClient, sent: bytes, headers: di
     answer = client.post("/predict", content=sent, headers=headers)
     assert answer.status_code in {200, 400, 415, 422}
     assert answer.json()["request_id"]
+
+
+def logged(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for file in sorted(folder.iterdir()) for line in file.read_text().splitlines()]
+
+
+def test_contributions_add_up_to_the_prediction(client: TestClient) -> None:
+    (said,) = client.post("/predict?explain=true", json=EXAMPLE_TRIP).json()["predictions"]
+    assert set(said["contributions"]) == set(contract.MODEL_FEATURES)
+    total = said["base"] + sum(said["contributions"].values())
+    assert np.expm1(total) == pytest.approx(said[contract.TARGET], rel=1e-6)
+    (plain,) = client.post("/predict?explain=false", json=EXAMPLE_TRIP).json()["predictions"]
+    assert plain == {contract.TARGET: said[contract.TARGET]}
+
+
+@pytest.mark.parametrize("query", ["explain=yes", "explian=true", "explain=true&x=1"])
+def test_an_option_that_there_is_not_is_422_by_its_name(client: TestClient, query: str) -> None:
+    answer = client.post(f"/predict?{query}", json=EXAMPLE_TRIP)
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["field"].startswith("query.")
+
+
+def test_more_trips_than_can_be_explained_are_422(client: TestClient) -> None:
+    assert client.post("/predict?explain=true", json=[EXAMPLE_TRIP] * MAX_EXPLAINED).status_code == 200
+    assert client.post("/predict?explain=true", json=[EXAMPLE_TRIP] * (MAX_EXPLAINED + 1)).status_code == 422
+
+
+def test_what_is_served_is_told_with_its_origin(client: TestClient) -> None:
+    said = client.get("/model").json()
+    assert said["bundle"] == "trip_duration:test"
+    assert [(one["model_version"], one["run_id"], one["family"]) for one in said["variants"]] == [
+        ("12", "r12", "lightgbm"),
+        ("13", "r13", "lightgbm"),
+    ]
+    assert said["traffic"] == {"champion": "12", "mode": "off"}
+    assert datetime.fromisoformat(said["since"]) <= datetime.now(UTC)
+
+
+def test_a_canary_answers_its_share_of_the_keys_and_both_are_logged_with_their_version(
+    model_folder: Path, feature_server: Any, tmp_path: Path
+) -> None:
+    traffic, journal = tmp_path / "traffic.json", tmp_path / "log"
+    traffic.write_text('{"champion": "12", "challenger": "13", "mode": "canary", "percent": 50}')
+    variables = {"TRAFFIC_FILE": str(traffic), "PREDICTION_LOG": str(journal)}
+    with client_of(model_folder, feature_server.url, **variables) as client:
+        told = {}
+        for number in range(40):
+            headers = {"X-Routing-Key": f"session {number % 20}", "X-Request-ID": f"r{number}"}
+            said = client.post("/predict", json=EXAMPLE_TRIP, headers=headers).json()
+            told[f"r{number}"] = (said["variant"], said["model_version"])
+        assert set(told.values()) == {("champion", "12"), ("challenger", "13")}
+        assert all(told[f"r{number}"] == told[f"r{number + 20}"] for number in range(20))
+        shown = client.get("/metrics").text
+        assert 'keelson_serving_predictions_total{model_version="13",variant="challenger"}' in shown
+    written = {line["request_id"]: (line["variant"], line["model_version"]) for line in logged(journal)}
+    assert written == told
+    assert "session" not in "".join(file.read_text() for file in journal.iterdir())
+
+
+def test_a_shadow_is_logged_beside_the_answer_and_its_failure_is_nobodys(
+    model_folder: Path, feature_server: Any, tmp_path: Path
+) -> None:
+    traffic, journal = tmp_path / "traffic.json", tmp_path / "log"
+    traffic.write_text('{"champion": "12", "challenger": "13", "mode": "shadow"}')
+    variables = {"TRAFFIC_FILE": str(traffic), "PREDICTION_LOG": str(journal)}
+    with client_of(model_folder, feature_server.url, **variables) as client:
+        said = client.post("/predict", json=[EXAMPLE_TRIP] * 2).json()
+        assert (said["variant"], said["model_version"]) == ("champion", "12")
+        lines = logged(journal)
+        assert [(line["role"], line["model_version"], line["index"]) for line in lines] == [
+            ("answer", "12", 0),
+            ("answer", "12", 1),
+            ("shadow", "13", 0),
+            ("shadow", "13", 1),
+        ]
+        assert lines[0]["features"] == lines[2]["features"]
+        models = client.app.state.predictor.models  # pyright: ignore[reportFunctionMemberAccess]
+        models["13"] = None
+        before = counted(client, "keelson_serving_variant_errors_total")
+        assert client.post("/predict", json=EXAMPLE_TRIP).status_code == 200
+        assert counted(client, "keelson_serving_variant_errors_total") == before + 1
+
+
+def test_a_canary_that_fails_leaves_its_callers_to_the_champion(
+    model_folder: Path, feature_server: Any, tmp_path: Path
+) -> None:
+    traffic = tmp_path / "traffic.json"
+    traffic.write_text('{"champion": "12", "challenger": "13", "mode": "canary", "percent": 100}')
+    with client_of(model_folder, feature_server.url, TRAFFIC_FILE=str(traffic)) as client:
+        assert client.post("/predict", json=EXAMPLE_TRIP).json()["variant"] == "challenger"
+        client.app.state.predictor.models["13"] = None  # pyright: ignore[reportFunctionMemberAccess]
+        answer = client.post("/predict", json=EXAMPLE_TRIP)
+        assert (answer.status_code, answer.json()["variant"]) == (200, "champion")
+
+
+@pytest.mark.parametrize("lookup", ["optional", "off"])
+def test_where_the_settings_do_without_features_the_answer_says_so(
+    lookup: str, model_folder: Path, feature_server: Any
+) -> None:
+    feature_server.broken = (500, b"{}")
+    with client_of(model_folder, feature_server.url, FEATURE_LOOKUP=lookup) as client:
+        before = counted(client, "keelson_serving_degraded_predictions_total")
+        answer = client.post("/predict", json=EXAMPLE_TRIP)
+        assert (answer.status_code, answer.json()["degraded"]) == (200, True)
+        assert counted(client, "keelson_serving_degraded_predictions_total") == before + 1
+        feature_server.broken = None
+        assert client.post("/predict", json=EXAMPLE_TRIP).json()["degraded"] is (lookup == "off")
+    assert bool(feature_server.asked) is (lookup == "optional")
+
+
+def test_a_log_that_cannot_be_written_costs_no_answer(model_folder: Path, feature_server: Any, tmp_path: Path) -> None:
+    journal = tmp_path / "log"
+    with client_of(model_folder, feature_server.url, PREDICTION_LOG=str(journal)) as client:
+        journal.rmdir()
+        journal.write_text("in the way")
+        before = counted(client, "keelson_serving_log_failures_total")
+        assert client.post("/predict", json=EXAMPLE_TRIP).status_code == 200
+        assert counted(client, "keelson_serving_log_failures_total") == before + 1
+
+
+def test_those_that_come_when_all_places_are_taken_are_turned_away_at_once(
+    model_folder: Path, feature_server: Any
+) -> None:
+    async def asked(at_once: int) -> list[httpx.Response]:
+        application = create_application(opening(model_folder))
+        async with application.router.lifespan_context(application):
+            transport = httpx.ASGITransport(application)
+            async with httpx.AsyncClient(transport=transport, base_url="http://bundle") as client:
+                first = await asyncio.gather(*(client.post("/predict", json=EXAMPLE_TRIP) for _ in range(at_once)))
+                return [*first, await client.post("/predict", json=EXAMPLE_TRIP)]
+
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("KEELSON_FEAST_SERVER_URL", feature_server.url)
+        environment.setenv("KEELSON_FEATURE_LOOKUP", "off")
+        *answers, later = asyncio.run(asked(MAX_REQUESTS + 5))
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert len(refused) == 5
+    assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
+    assert str(MAX_REQUESTS) in refused[0].json()["error"]
+    assert later.status_code == 200
+
+
+def test_a_body_that_comes_too_slowly_is_408(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(received, "BODY_SECONDS", 0.05)
+    statuses: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "root_path": ""}
+    headers = [(b"content-type", b"application/json")]
+    application = create_application(opening(model_folder))
+    application.state.admission, application.state.predictor = Admission(), None
+    asyncio.run(application({**scope, "headers": headers}, receive, send))
+    assert statuses == [408]

@@ -51,20 +51,20 @@ def test_equal_inputs_are_one_bundle_and_another_version_is_another(tmp_path: Pa
     built = tmp_path / "bentos" / first.replace(":", "/")
     manifest = Manifest.read(built / "src")
     assert manifest.tag == first
-    assert (manifest.provenance.model_version, manifest.provenance.data_version) == ("1", "3")
-    assert manifest.model_sha256 == load_model(model_folder).sha256
+    assert (manifest.variants[0].model_version, manifest.variants[0].data_version) == ("1", "3")
+    assert manifest.variants[0].model_sha256 == load_model(model_folder).sha256
     assert manifest.packages == pinned(built)
     before = {file: file.stat().st_mtime_ns for file in built.rglob("*") if file.is_file()}
     # As a build leaves it that was killed while it copied.
-    (tmp_path / "bentos" / other.replace(":", "/") / "src" / "model" / "model.txt").unlink()
+    (tmp_path / "bentos" / other.replace(":", "/") / "src" / "models" / "2" / "model.txt").unlink()
     assert build(tmp_path, model_folder, "2", "1") == [other, first]
     assert {file: file.stat().st_mtime_ns for file in built.rglob("*") if file.is_file()} == before
-    assert (tmp_path / "bentos" / other.replace(":", "/") / "src" / "model" / "model.txt").is_file()
+    assert (tmp_path / "bentos" / other.replace(":", "/") / "src" / "models" / "2" / "model.txt").is_file()
 
 
 def test_a_bundle_holds_what_serving_needs_and_nothing_of_the_pipeline() -> None:
     names = {file.as_posix() for file in needed_files("serving.service", ROOT)}
-    assert {"serving/prediction.py", "components/model.py", "components/features/transform.py"} <= names
+    assert {"serving/prediction.py", "components/model.py", "components/features/request.py"} <= names
     assert {"serving/__init__.py", "components/__init__.py", "components/features/__init__.py"} <= names
     assert not names & {"serving/bundle.py", "serving/registry.py", "components/tracking.py", "components/platform.py"}
 

@@ -52,7 +52,7 @@ def test_a_sound_model_is_loaded_and_called_and_its_figures_are_told(model_folde
     assert found["resident_megabytes"] > 50
     assert found["megabytes"] == sum(file.stat().st_size for file in model_folder.iterdir()) / 1e6
     assert found["model_sha256"] == load_model(model_folder).sha256
-    assert {"bentoml", "lightgbm", "polars"} <= found["packages"].keys()
+    assert {"bentoml", "lightgbm", "holidays"} <= found["packages"].keys()
     # The store of the bundles that are served is left alone, and nothing else is left behind.
     assert list(home.iterdir()) == []
     assert list(temporary.iterdir()) == []
@@ -94,8 +94,8 @@ def test_a_model_that_needs_another_package_version_is_refused(model_folder: Pat
         # A module of the project that was not copied, although the repository has it.
         (
             "copied = serving.bundle.needed_files; "
-            "serving.bundle.needed_files = lambda *a: [f for f in copied(*a) if f.name != 'transform.py']",
-            "components.features.transform",
+            "serving.bundle.needed_files = lambda *a: [f for f in copied(*a) if f.name != 'request.py']",
+            "components.features.request",
         ),
     ],
 )

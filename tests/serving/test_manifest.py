@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from serving.manifest import BundleError, BundleIntegrityError, Content, Manifest, Provenance, file_hashes
+from serving.manifest import BundleError, BundleIntegrityError, Content, Manifest, Variant, file_hashes
 
-PROVENANCE = Provenance(model_version="1", run_id="run", data_version="3", lock_hash="lock")
+VARIANT = Variant(model_version="1", run_id="run", data_version="3", model_sha256="m")
 
 
 def content(root: Path) -> Content:
-    return Content(provenance=PROVENANCE, model_sha256="m", packages={"numpy": "2.4.6"}, files=file_hashes(root))
+    return Content(variants=(VARIANT,), lock_hash="lock", packages={"numpy": "2.4.6"}, files=file_hashes(root))
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     """The sources of a bundle: two files, a model and the manifest."""
-    for name in ("serving/service.py", "serving/other.py", "model/model.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("serving/service.py", "serving/other.py", "models/1/model.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     Manifest.describe(content(tmp_path), "unknown").write(tmp_path)
     return tmp_path
@@ -34,10 +34,10 @@ def test_what_was_built_is_read(bundle: Path) -> None:
     ("change", "named"),
     [
         (lambda root: (root / "serving" / "service.py").write_text("other"), "serving/service.py"),
-        (lambda root: (root / "model" / "model.txt").write_text("other"), "model/model.txt"),
-        (lambda root: (root / "model" / "model.txt").unlink(), "model/model.txt"),
+        (lambda root: (root / "models" / "1" / "model.txt").write_text("other"), "models/1/model.txt"),
+        (lambda root: (root / "models" / "1" / "model.txt").unlink(), "models/1/model.txt"),
         (lambda root: (root / "serving" / "added.py").write_text("x"), "serving/added.py"),
-        (lambda root: (root / "model" / "bundle.json").write_text("x"), "model/bundle.json"),
+        (lambda root: (root / "models" / "bundle.json").write_text("x"), "models/bundle.json"),
         (lambda root: (root / "serving" / "other.py").rename(root / "serving" / "zz.py"), "serving/other.py"),
     ],
 )
@@ -56,10 +56,11 @@ def test_a_changed_file_is_named_with_both_digests(bundle: Path, change: Callabl
 @pytest.mark.parametrize(
     "changed",
     [
-        {"model_sha256": "n"},
+        {"lock_hash": "other"},
         {"packages": {"numpy": "2.4.7"}},
         {"files": {}},
-        {"provenance": PROVENANCE.model_dump() | {"data_version": "4"}},
+        {"variants": [VARIANT.model_dump() | {"data_version": "4"}]},
+        {"variants": [VARIANT.model_dump(), VARIANT.model_dump() | {"model_version": "2"}]},
         {"tag": "trip_duration:0123456789abcdef"},
     ],
 )

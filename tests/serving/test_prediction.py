@@ -12,20 +12,25 @@ import pytest
 
 from components import contract
 from components.features.transform import request_features
-from components.model import load_model
-from serving.manifest import Manifest, Provenance
+from components.model import Model, load_model
+from serving.manifest import Manifest, Variant
 from serving.online_features import ONLINE_FEATURES, OnlineFeatures
 from serving.prediction import Predictor, model_input
+from serving.traffic import TrafficFile
 from serving.trips import EXAMPLE_TRIP, parse_trips
 
 MANIFEST = Manifest(
     tag="trip_duration:test",
     commit="unknown",
-    provenance=Provenance(model_version="1", run_id="r", data_version="0", lock_hash="l"),
-    model_sha256="m",
+    variants=(Variant(model_version="1", run_id="r", data_version="0", model_sha256="m"),),
+    lock_hash="l",
     packages={},
     files={},
 )
+
+
+def predictor(model: Model, online: OnlineFeatures) -> Predictor:
+    return Predictor(MANIFEST, {"1": model}, online, traffic=TrafficFile(MANIFEST, None))
 
 
 def trips(**changes: Any) -> list[dict[str, Any]]:
@@ -66,7 +71,8 @@ def test_the_model_sees_request_and_online_features(model_folder: Path, feature_
 
     async def ask(given: list[dict[str, Any]]) -> list[float]:
         async with OnlineFeatures(feature_server.url) as online:
-            return await Predictor(MANIFEST, model, online).predict(given)
+            answer = await predictor(model, online).predict(given, request_id="r", key="k")
+            return answer.seconds
 
     short, long, far = asyncio.run(ask([*trips(trip_distance=1), *trips(trip_distance=18), *trips(PULocationID=1)]))
     assert short < long
@@ -77,7 +83,7 @@ def test_the_model_sees_request_and_online_features(model_folder: Path, feature_
 def test_a_predictor_warms_up_without_an_online_store(model_folder: Path) -> None:
     async def warm() -> None:
         async with OnlineFeatures("http://127.0.0.1:9") as online:
-            Predictor(MANIFEST, load_model(model_folder), online).warm_up()
+            predictor(load_model(model_folder), online).warm_up()
 
     asyncio.run(warm())
 

@@ -115,7 +115,7 @@ def test_a_version_that_is_not_there_is_named(wanted: str, platform: Platform, t
 
 def bundle(wanted: str, home: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **variables, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"}
-    command = [sys.executable, "-m", "serving.bundle", "--model-version", wanted]
+    command = [sys.executable, "-m", "serving.bundle", "--champion", wanted]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -125,9 +125,9 @@ def test_the_command_prints_the_tag_last_and_the_bundle_knows_its_origin(
     done = bundle("champion", tmp_path, variables)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.splitlines()[-1])
-    assert said["model_version"] == "1"
-    provenance = Manifest.read(tmp_path / "bentos" / said["tag"].replace(":", "/") / "src").provenance
-    assert (provenance.model_version, provenance.run_id, provenance.data_version) == ("1", run_ids[0], "10")
+    assert said["model_versions"] == ["1"]
+    (variant,) = Manifest.read(tmp_path / "bentos" / said["tag"].replace(":", "/") / "src").variants
+    assert (variant.model_version, variant.run_id, variant.data_version) == ("1", run_ids[0], "10")
 
 
 @pytest.mark.usefixtures("run_ids")

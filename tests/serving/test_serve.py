@@ -28,7 +28,7 @@ print(build_bundle(RegisteredModel(Path(sys.argv[1]), "5", "run", "3")))
 """
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 30) -> None:
+def eventually(condition: Callable[[], Any], seconds: float = 120) -> None:
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit, "it did not happen in time"
@@ -98,7 +98,7 @@ def tag(model_folder: Path, environment: dict[str, str]) -> str:
     ).stdout.split()[-1]
 
 
-@pytest.mark.parametrize("name", ["model/model.txt", "components/features/transform.py"])
+@pytest.mark.parametrize("name", ["models/5/model.txt", "components/features/request.py"])
 def test_a_changed_bundle_does_not_start_and_says_which_file(
     name: str, tag: str, environment: dict[str, str], home: Path, tmp_path: Path
 ) -> None:
@@ -110,7 +110,7 @@ def test_a_changed_bundle_does_not_start_and_says_which_file(
     actual = hashlib.sha256(file.read_bytes()).hexdigest()
     command = [sys.executable, "-m", "bentoml", "serve", str(bundle), "--port", str(free_port())]
     variables = {**environment, "KEELSON_FEAST_SERVER_URL": "http://127.0.0.1:9"}
-    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode != 0
     said = done.stderr.strip().splitlines()[-1]
     assert said.startswith(f"{file} was changed")
@@ -165,7 +165,7 @@ def test_a_bundle_answers_by_itself_and_stops_without_a_trace(
     assert status(f"{served.url}/readyz") == 200
 
     served.supervisor.terminate()
-    served.started.wait(15)
+    served.started.wait(60)
     assert [worker for worker in workers if not gone(worker)] == []
     assert list(Path(environment["TMPDIR"]).iterdir()) == []
 
@@ -173,7 +173,7 @@ def test_a_bundle_answers_by_itself_and_stops_without_a_trace(
 def test_a_killed_worker_is_replaced_and_a_killed_supervisor_takes_its_workers_along(served: Served) -> None:
     victim, survivor = served.workers()
     victim.kill()
-    eventually(lambda: gone(victim), 5)
+    eventually(lambda: gone(victim))
     for _ in range(20):
         assert httpx.post(f"{served.url}/predict", json=EXAMPLE_TRIP).status_code == 200
     # BentoML looks after its workers every ten seconds.
@@ -183,5 +183,5 @@ def test_a_killed_worker_is_replaced_and_a_killed_supervisor_takes_its_workers_a
     workers = served.workers()
     served.supervisor.send_signal(signal.SIGKILL)
     served.started.wait()
-    eventually(lambda: all(gone(worker) for worker in workers), 10)
+    eventually(lambda: all(gone(worker) for worker in workers))
     assert status(f"{served.url}/livez") is None

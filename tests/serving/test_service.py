@@ -8,18 +8,18 @@ import pytest
 
 from components.model import load_model
 from serving import service
-from serving.manifest import BundleError, BundleIntegrityError, Content, Manifest, Provenance, file_hashes
+from serving.manifest import BundleError, BundleIntegrityError, Content, Manifest, Variant, file_hashes
 from serving.settings import ServingSettings
 
 SETTINGS = ServingSettings.model_validate({"KEELSON_FEAST_SERVER_URL": "http://127.0.0.1:9"})
-PROVENANCE = Provenance(model_version="5", run_id="run", data_version="3", lock_hash="lock")
 
 
 def a_bundle(folder: Path, model_folder: Path, model_sha256: str | None = None) -> Path:
     """The unpacked sources of a bundle, of which only the model matters."""
-    shutil.copytree(model_folder, folder / "model")
     sha256 = model_sha256 or load_model(model_folder).sha256
-    content = Content(provenance=PROVENANCE, model_sha256=sha256, packages={}, files=file_hashes(folder))
+    variant = Variant(model_version="5", run_id="run", data_version="3", model_sha256=sha256)
+    shutil.copytree(model_folder, folder / variant.folder)
+    content = Content(variants=(variant,), lock_hash="lock", packages={}, files=file_hashes(folder))
     Manifest.describe(content, "unknown").write(folder)
     return folder
 
@@ -27,7 +27,7 @@ def a_bundle(folder: Path, model_folder: Path, model_sha256: str | None = None) 
 def opened_version() -> str:
     async def opened() -> str:
         async with service.open_bundle(SETTINGS) as predictor:
-            return predictor.manifest.provenance.model_version
+            return predictor.manifest.variants[0].model_version
 
     return asyncio.run(opened())
 

@@ -6,8 +6,11 @@ from datetime import datetime
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from components import contract
+from components.features.request import clock_and_zones
 from components.features.transform import request_features
 
 JFK, MIDTOWN, HARLEM = 132, 161, 41
@@ -52,9 +55,24 @@ def test_an_empty_frame_keeps_its_columns() -> None:
     assert request_features(pl.DataFrame(schema=kinds)).columns[3:] == NAMES
 
 
-def test_serving_pays_for_polars_and_holidays_only() -> None:
-    code = (
-        "import sys, components.features.transform; print({'feast', 'pandas', 'deltalake', 'pyarrow'} & {*sys.modules})"
+@given(
+    started=st.datetimes(datetime(2000, 1, 1), datetime(2100, 12, 31, 23, 59, 59)),
+    zones=st.tuples(*[st.integers(contract.FIRST_ZONE, contract.LAST_ZONE)] * 2),
+)
+def test_one_trip_and_a_table_are_given_the_same(started: datetime, zones: tuple[int, int]) -> None:
+    assert clock_and_zones(started, *zones) == features(started, *zones)
+
+
+def test_on_each_day_of_the_allowed_years_one_trip_and_a_table_are_given_the_same() -> None:
+    days = pl.datetime_range(datetime(2000, 1, 1), datetime(2100, 12, 31), "1d", time_unit="us", eager=True)
+    zones = pl.Series([HARLEM]).new_from_index(0, len(days))
+    table = request_features(
+        pl.DataFrame({contract.PICKUP_TIME: days, contract.PICKUP_ZONE: zones, contract.DROPOFF_ZONE: zones})
     )
+    assert table.select(NAMES).rows() == [clock_and_zones(day, HARLEM, HARLEM) for day in days]
+
+
+def test_serving_does_not_pay_for_polars() -> None:
+    code = "import sys, components.features.request; print({'feast', 'pandas', 'polars', 'pyarrow'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

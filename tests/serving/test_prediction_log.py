@@ -1,0 +1,84 @@
+"""The prediction log: a line for each prediction, whole, private, and there before the caller has the answer."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components import contract
+from serving import prediction_log
+from serving.prediction_log import PredictionLog
+from serving.trips import EXAMPLE_TRIP
+
+TRIP = {**EXAMPLE_TRIP, contract.PICKUP_TIME: datetime(2026, 1, 15, 8, 30)}
+
+
+def write(log: PredictionLog, request_id: str, trips: int = 1) -> None:
+    features = np.arange(float(trips * len(contract.MODEL_FEATURES))).reshape(trips, -1)
+    features[:, -1] = np.nan
+    log.write(
+        request_id=request_id,
+        variant="challenger",
+        role="shadow",
+        model_version="9",
+        trips=[TRIP] * trips,
+        features=features,
+        seconds=[60.5] * trips,
+        milliseconds=0.25,
+        degraded=False,
+    )
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for file in sorted(folder.iterdir()) for line in file.read_text().splitlines()]
+
+
+def test_a_line_says_who_predicted_what_from_what(tmp_path: Path) -> None:
+    with PredictionLog(tmp_path / "log", "trip_duration:abc") as log:
+        write(log, "r1", trips=2)
+    first, second = lines(tmp_path / "log")
+    assert (first["request_id"], first["index"], second["index"]) == ("r1", 0, 1)
+    assert (first["variant"], first["role"], first["model_version"]) == ("challenger", "shadow", "9")
+    assert first["bundle"] == "trip_duration:abc"
+    assert first["trip"] == {**EXAMPLE_TRIP}
+    assert first["features"] == [*(float(place) for place in range(len(contract.MODEL_FEATURES) - 1)), None]
+    assert first[contract.TARGET] == 60.5
+    assert datetime.fromisoformat(first["at"]).tzinfo is not None
+
+
+def test_a_full_file_is_followed_by_another_and_nobody_else_can_read_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction_log, "SEGMENT_BYTES", 1000)
+    with PredictionLog(tmp_path / "log", "b") as log:
+        for number in range(10):
+            write(log, f"r{number}")
+    files = list((tmp_path / "log").iterdir())
+    assert len(files) > 2
+    assert sorted(line["request_id"] for line in lines(tmp_path / "log")) == sorted(
+        f"r{number}" for number in range(10)
+    )
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in [*files, tmp_path / "log"]}
+    assert modes == {0o600, 0o700}
+
+
+def test_a_process_that_is_killed_right_after_has_lost_nothing(tmp_path: Path) -> None:
+    write_and_wait = (
+        "import sys; from pathlib import Path; sys.path[:0] = sys.argv[2:]; "
+        "from test_prediction_log import write; from serving.prediction_log import PredictionLog; "
+        "log = PredictionLog(Path(sys.argv[1]), 'b'); write(log, 'r', trips=3); print('answered', flush=True); input()"
+    )
+    command = [sys.executable, "-c", write_and_wait, str(tmp_path / "log"), str(Path(__file__).parent)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "answered\n"
+        os.kill(process.pid, signal.SIGKILL)
+    assert [line["index"] for line in lines(tmp_path / "log")] == [0, 1, 2]
