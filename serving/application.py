@@ -22,6 +22,7 @@ from serving import described, metrics
 from serving.admission import Admission, FullError
 from serving.online_features import OnlineFeaturesUnavailableError
 from serving.openapi import document
+from serving.outcomes import OutcomeLog, parse_outcomes
 from serving.received import REQUEST_ID, ROUTING_KEY, Headers, Refusal, json_body, request_id, wants_explanation
 from serving.settings import ServingSettings
 from serving.trips import InvalidTripsError, NotJsonError, parse_trips
@@ -94,10 +95,8 @@ class Application(Starlette):
             explain = wants_explanation(scope["query_string"], len(trips))
             key = headers.get(ROUTING_KEY, identity.encode()).decode("latin-1")
             return await predictor.predict(trips, request_id=identity, key=key, explain=explain)
-        except NotJsonError as error:
-            raise Refusal(400, str(error)) from None
-        except InvalidTripsError as error:
-            raise Refusal(422, "The trips do not fit the schema.", error.problems) from None
+        except (NotJsonError, InvalidTripsError) as error:
+            raise refused(error) from None
         except OnlineFeaturesUnavailableError as error:
             _log.warning("no prediction: %s", error)
             raise Refusal(503, f"No features: {error}.") from None
@@ -117,6 +116,7 @@ def create_application(opening: Opening) -> Application:
             yield
 
     routes = [
+        Route("/outcomes", take_outcomes, methods=["POST"]),
         # GET and the like are answered 405 by the router; POST never comes here.
         Route(PREDICT, show_document, methods=["POST"]),
         Route("/model", show_model),
@@ -134,6 +134,24 @@ async def show_model(request: Request) -> Response:
     return JSONResponse(described.served(request.app.state.predictor))
 
 
+async def take_outcomes(request: Request) -> Response:
+    """``POST /outcomes``: see ``serving.outcomes``."""
+    log: OutcomeLog | None = request.app.state.predictor.outcomes
+    try:
+        body = await json_body(dict(request.scope["headers"]), request.receive)
+        if log is None:
+            raise Refusal(503, "No outcomes are kept here; KEELSON_PREDICTION_LOG names no folder.")
+        outcomes = parse_outcomes(body)
+        log.write(outcomes)
+    except (NotJsonError, InvalidTripsError) as error:
+        refusal = refused(error)
+        return JSONResponse(refusal.content(), refusal.status)
+    except Refusal as refusal:
+        return JSONResponse(refusal.content(), refusal.status)
+    metrics.OUTCOMES.inc(len(outcomes))
+    return JSONResponse({"kept": len(outcomes)}, 202)
+
+
 async def show_metrics(request: Request) -> Response:
     """``GET /metrics``."""
     return Response(metrics.exposition(request.app.state.settings), media_type="text/plain; version=0.0.4")
@@ -142,6 +160,13 @@ async def show_metrics(request: Request) -> Response:
 async def show_document(_: Request) -> Response:
     """``GET /openapi.json``."""
     return JSONResponse(document())
+
+
+def refused(error: NotJsonError | InvalidTripsError) -> Refusal:
+    """The refusal of a body that is no JSON, or not of the schema."""
+    if isinstance(error, NotJsonError):
+        return Refusal(400, str(error))
+    return Refusal(422, "The body does not fit the schema.", error.problems)
 
 
 def _head(status: int, identity: str, body: bytes) -> list[tuple[bytes, bytes]]:

@@ -20,6 +20,7 @@ DEGRADED = Counter("keelson_serving_degraded_predictions", "Trips predicted with
 PREDICTIONS = Counter("keelson_serving_predictions", "Predicted trips that were answered", _VARIANT)
 SHADOW_PREDICTIONS = Counter("keelson_serving_shadow_predictions", "Predictions for the log alone", ["model_version"])
 VARIANT_ERRORS = Counter("keelson_serving_variant_errors", "Requests that a model failed on", _VARIANT)
+OUTCOMES = Counter("keelson_serving_outcomes", "Trips whose duration was told after they had ended")
 LOG_FAILURES = Counter("keelson_serving_log_failures", "Requests whose predictions could not be logged")
 
 

@@ -15,6 +15,7 @@ from components.model import Model
 from serving import metrics
 from serving.manifest import Manifest
 from serving.online_features import ONLINE_FEATURES, OnlineFeatures, OnlineFeaturesUnavailableError
+from serving.outcomes import OutcomeLog
 from serving.prediction_log import PredictionLog
 from serving.settings import FeatureLookup
 from serving.traffic import Assignment, TrafficFile, assign
@@ -80,6 +81,7 @@ class Predictor:
         manifest: What the bundle says about itself.
         models: The bundle's models by version.
         traffic: Which of them answers.
+        outcomes: Where labels are kept, or None.
         opened: When the worker opened the bundle, seconds since the epoch.
     """
 
@@ -92,10 +94,11 @@ class Predictor:
         traffic: TrafficFile,
         lookup: FeatureLookup = FeatureLookup.REQUIRED,
         log: PredictionLog | None = None,
+        outcomes: OutcomeLog | None = None,
     ) -> None:
         self.manifest, self.models, self.traffic = manifest, models, traffic
         self.opened = time.time()
-        self._online, self._lookup, self._journal = online, lookup, log
+        self._online, self._lookup, self._journal, self.outcomes = online, lookup, log, outcomes
 
     async def predict(
         self, trips: Sequence[Mapping[str, Any]], *, request_id: str, key: str, explain: bool = False
@@ -120,10 +123,10 @@ class Predictor:
         except Exception:
             if assignment.variant == contract.CHAMPION:
                 raise
-            # The caller is not to suffer from what is only tried.
-            self._failed(assignment.version)
-            assignment = Assignment(self.traffic.current.champion, contract.CHAMPION)
-            seconds = self._seconds(assignment.version, features)
+            # The caller is not to suffer from what is only tried, and the log is told by the shadow that it failed.
+            failed, champion = assignment.version, self.traffic.current.champion
+            assignment = Assignment(champion, contract.CHAMPION, shadow=failed)
+            seconds = self._seconds(champion, features)
         elapsed = time.perf_counter() - started
         model = self.models[assignment.version]
         answer = Answer(
@@ -140,19 +143,20 @@ class Predictor:
         return answer
 
     def shadow(self, answer: Answer) -> None:
-        """Let the challenger predict for the log alone what was answered already; its failures touch nobody."""
-        version = answer.assignment.shadow
+        """Let the other variant predict for the log alone what was answered already; its failures touch nobody."""
+        version, variant = answer.assignment.shadow, answer.assignment.shadow_variant
         if version is None:
             return
         started = time.perf_counter()
+        seconds: list[float] | list[None]
         try:
             seconds = self._seconds(version, answer.features)
         except Exception:
-            self._failed(version)
-            return
-        elapsed = time.perf_counter() - started
-        metrics.SHADOW_PREDICTIONS.labels(version).inc(len(seconds))
-        self._note(answer, contract.CHALLENGER, "shadow", version, seconds, elapsed)
+            self._failed(variant, version)
+            seconds = [None] * len(answer.trips)
+        else:
+            metrics.SHADOW_PREDICTIONS.labels(version).inc(len(seconds))
+        self._note(answer, variant, "shadow", version, seconds, time.perf_counter() - started)
 
     async def check_ready(self) -> None:
         """Return if a request could be answered now.
@@ -190,12 +194,18 @@ class Predictor:
     def _seconds(self, version: str, features: np.ndarray) -> list[float]:
         return self.models[version].predict(features).tolist()
 
-    def _failed(self, version: str) -> None:
-        metrics.VARIANT_ERRORS.labels(contract.CHALLENGER, version).inc()
+    def _failed(self, variant: str, version: str) -> None:
+        metrics.VARIANT_ERRORS.labels(variant, version).inc()
         _log.exception("model version %s did not predict", version)
 
     def _note(
-        self, answer: Answer, variant: str, role: str, version: str, seconds: list[float], elapsed: float
+        self,
+        answer: Answer,
+        variant: str,
+        role: str,
+        version: str,
+        seconds: Sequence[float | None],
+        elapsed: float,
     ) -> None:
         if self._journal is None:
             return

@@ -1,12 +1,9 @@
-"""Every prediction with what it was made from, as lines of JSON in a folder.
+"""Every prediction with what it was made from, as lines of JSON in a folder (``serving.journal``).
 
-A line is handed to the operating system by one ``write`` before the caller has its answer: a process that is killed
-right after has lost none that it answered, and a reader never sees half a line but at the end of a file. Each worker
+They are written before the caller has its answer: a service that is killed has lost none that it answered. Each worker
 writes files of its own. A caller's routing key is not kept.
 """
 
-import os
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +13,9 @@ import numpy as np
 from pydantic_core import to_json
 
 from components import contract
+from serving.journal import Journal
 
-# A file that has grown to this is followed by another, so that a reader can be done with it.
-SEGMENT_BYTES = 64 * 2**20
-SUFFIX = ".jsonl"
+KIND = "predictions"
 
 
 class PredictionLog:
@@ -31,17 +27,14 @@ class PredictionLog:
     """
 
     def __init__(self, folder: Path, bundle: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._folder, self._bundle = folder, bundle
-        self._descriptor, self._written = -1, 0
+        self._journal, self._bundle = Journal(folder, KIND), bundle
 
     def __enter__(self) -> "PredictionLog":
+        self._journal.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+    def __exit__(self, *error: object) -> None:
+        self._journal.__exit__(*error)
 
     def write(
         self,
@@ -52,7 +45,7 @@ class PredictionLog:
         model_version: str,
         trips: Sequence[Mapping[str, Any]],
         features: np.ndarray,
-        seconds: Sequence[float],
+        seconds: Sequence[float | None],
         milliseconds: float,
         degraded: bool,
     ) -> None:
@@ -66,7 +59,7 @@ class PredictionLog:
             trips: As the caller sent them, n of them.
             features: The model's input, float64 [n, len(MODEL_FEATURES)], which is also their order in the line; NaN is
                 missing and written as null.
-            seconds: Predictions, n of them.
+            seconds: Predictions, n of them; None where the model failed.
             milliseconds: That the model took for all of them.
             degraded: Whether online features were left out because they could not be read.
         """
@@ -91,15 +84,4 @@ class PredictionLog:
             }
             lines += to_json(line, inf_nan_mode="null")
             lines += b"\n"
-        self._append(lines)
-
-    def _append(self, lines: bytearray) -> None:
-        if self._descriptor < 0 or self._written >= SEGMENT_BYTES:
-            self.__exit__()
-            name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex}{SUFFIX}"
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            self._descriptor, self._written = os.open(self._folder / name, flags, 0o600), 0
-        left = memoryview(lines)
-        while left:
-            left = left[os.write(self._descriptor, left) :]
-        self._written += len(lines)
+        self._journal.append(lines)

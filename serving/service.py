@@ -40,6 +40,7 @@ async def open_bundle(settings: ServingSettings) -> "AsyncIterator[Predictor]":
         TrafficError: The traffic policy names a model version that the bundle does not have, or is none.
     """
     # Here and not above: the supervising process imports this module too, but never predicts.
+    from serving.outcomes import OutcomeLog
     from serving.prediction import Predictor
     from serving.prediction_log import PredictionLog
 
@@ -47,10 +48,12 @@ async def open_bundle(settings: ServingSettings) -> "AsyncIterator[Predictor]":
     models = {variant.model_version: _model(variant) for variant in manifest.variants}
     async with AsyncExitStack() as stack:
         online = await stack.enter_async_context(OnlineFeatures(settings.feast_server_url))
-        folder = settings.prediction_log
-        log = None if folder is None else stack.enter_context(PredictionLog(folder, manifest.tag))
+        folder, kept = settings.prediction_log, {}
+        if folder is not None:
+            kept["log"] = stack.enter_context(PredictionLog(folder, manifest.tag))
+            kept["outcomes"] = stack.enter_context(OutcomeLog(folder))
         traffic = TrafficFile(manifest, settings.traffic_file)
-        predictor = Predictor(manifest, models, online, traffic=traffic, lookup=settings.feature_lookup, log=log)
+        predictor = Predictor(manifest, models, online, traffic=traffic, lookup=settings.feature_lookup, **kept)
         predictor.warm_up()
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         watches = [tasks.create_task(traffic.watch())]

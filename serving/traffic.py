@@ -70,25 +70,31 @@ class Assignment(NamedTuple):
     Attributes:
         version: Model version that answers.
         variant: ``champion`` or ``challenger``.
-        shadow: Model version that predicts for the log alone, or None.
+        shadow: The other version, where it predicts for the log alone, or None.
+        shadow_variant: ``champion`` or ``challenger``.
     """
 
     version: str
     variant: str
     shadow: str | None = None
+    shadow_variant: str = contract.CHALLENGER
 
 
 def assign(traffic: Traffic, key: str) -> Assignment:
     """Who predicts for a request. A key is always assigned alike, and stays with the challenger as its share grows.
 
+    While a challenger is tried both predict for each request, and one of them answers: so they are compared on the very
+    same requests, whatever the share.
+
     Args:
         traffic: The policy.
         key: What the caller wants to be stuck to, for example a session; the request's id where it names nothing.
     """
-    if traffic.mode is Mode.CANARY and _bucket(traffic, key) < _BUCKETS * (traffic.percent or 0) // 100:
-        return Assignment(traffic.challenger or "", contract.CHALLENGER)
-    shadow = traffic.challenger if traffic.mode is Mode.SHADOW else None
-    return Assignment(traffic.champion, contract.CHAMPION, shadow)
+    if traffic.mode is Mode.OFF or traffic.challenger is None:
+        return Assignment(traffic.champion, contract.CHAMPION)
+    if _bucket(traffic, key) < _BUCKETS * (traffic.percent or 0) // 100:
+        return Assignment(traffic.challenger, contract.CHALLENGER, traffic.champion, contract.CHAMPION)
+    return Assignment(traffic.champion, contract.CHAMPION, traffic.challenger)
 
 
 def _bucket(traffic: Traffic, key: str) -> int:

@@ -67,11 +67,12 @@ def parse_trips(body: bytes) -> list[dict[str, Any]]:
         many = body.lstrip()[:1] == b"["
         trips = _MANY.validate_json(body) if many else [Trip.model_validate_json(body)]
     except ValidationError as error:
-        raise _explained(error) from None
+        raise explained(error) from None
     return [trip.model_dump() for trip in trips]
 
 
-def _explained(error: ValidationError) -> NotJsonError | InvalidTripsError:
+def explained(error: ValidationError) -> NotJsonError | InvalidTripsError:
+    """What is wrong with a body, field by field and without a value that was sent."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     if problems[0]["type"] == "json_invalid":
         return NotJsonError(problems[0]["msg"])

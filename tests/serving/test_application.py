@@ -22,6 +22,7 @@ from serving.admission import MAX_REQUESTS, Admission
 from serving.application import create_application
 from serving.manifest import Manifest, Variant
 from serving.online_features import OnlineFeatures
+from serving.outcomes import MAX_OUTCOMES, OutcomeLog
 from serving.prediction import Predictor
 from serving.prediction_log import PredictionLog
 from serving.received import MAX_BODY_BYTES, MAX_EXPLAINED
@@ -49,9 +50,11 @@ def opening(folder: Path) -> Callable[[ServingSettings], AbstractAsyncContextMan
         models = {variant.model_version: load_model(folder) for variant in MANIFEST.variants}
         traffic = TrafficFile(MANIFEST, read.traffic_file)
         async with OnlineFeatures(read.feast_server_url) as online, AsyncExitStack() as stack:
-            journal = read.prediction_log
-            log = None if journal is None else stack.enter_context(PredictionLog(journal, MANIFEST.tag))
-            yield Predictor(MANIFEST, models, online, traffic=traffic, lookup=read.feature_lookup, log=log)
+            journal, kept = read.prediction_log, {}
+            if journal is not None:
+                kept["log"] = stack.enter_context(PredictionLog(journal, MANIFEST.tag))
+                kept["outcomes"] = stack.enter_context(OutcomeLog(journal))
+            yield Predictor(MANIFEST, models, online, traffic=traffic, lookup=read.feature_lookup, **kept)
 
     return opened
 
@@ -281,8 +284,10 @@ def test_a_canary_answers_its_share_of_the_keys_and_both_are_logged_with_their_v
         assert all(told[f"r{number}"] == told[f"r{number + 20}"] for number in range(20))
         shown = client.get("/metrics").text
         assert 'keelson_serving_predictions_total{model_version="13",variant="challenger"}' in shown
-    written = {line["request_id"]: (line["variant"], line["model_version"]) for line in logged(journal)}
-    assert written == told
+    lines = {(line["request_id"], line["role"]): (line["variant"], line["model_version"]) for line in logged(journal)}
+    assert {request: lines[request, "answer"] for request in told} == told
+    other = {("champion", "12"): ("challenger", "13"), ("challenger", "13"): ("champion", "12")}
+    assert {request: lines[request, "shadow"] for request in told} == {key: other[value] for key, value in told.items()}
     assert "session" not in "".join(file.read_text() for file in journal.iterdir())
 
 
@@ -308,6 +313,7 @@ def test_a_shadow_is_logged_beside_the_answer_and_its_failure_is_nobodys(
         before = counted(client, "keelson_serving_variant_errors_total")
         assert client.post("/predict", json=EXAMPLE_TRIP).status_code == 200
         assert counted(client, "keelson_serving_variant_errors_total") == before + 1
+        assert [line[contract.TARGET] for line in logged(journal)[-1:]] == [None]
 
 
 def test_a_canary_that_fails_leaves_its_callers_to_the_champion(
@@ -387,3 +393,34 @@ def test_a_body_that_comes_too_slowly_is_408(model_folder: Path, monkeypatch: py
     application.state.admission, application.state.predictor = Admission(), None
     asyncio.run(application({**scope, "headers": headers}, receive, send))
     assert statuses == [408]
+
+
+def test_an_outcome_is_kept_and_a_wrong_one_is_refused_by_its_field(
+    model_folder: Path, feature_server: Any, tmp_path: Path
+) -> None:
+    journal = tmp_path / "log"
+    with client_of(model_folder, feature_server.url, PREDICTION_LOG=str(journal)) as client:
+        good = [
+            {"request_id": "r-1", "duration_seconds": 600.5},
+            {"request_id": "r-1", "index": 1, "duration_seconds": 60},
+        ]
+        answer = client.post("/outcomes", json=good)
+        assert (answer.status_code, answer.json()) == (202, {"kept": 2})
+        for wrong, field in [
+            ([{"request_id": "r-1"}], "[0].duration_seconds"),
+            ([{"request_id": "r-1", "duration_seconds": -1}], "[0].duration_seconds"),
+            ([{"request_id": "a b", "duration_seconds": 60}], "[0].request_id"),
+            ([], "body"),
+            (good * MAX_OUTCOMES, "body"),
+        ]:
+            refusal = client.post("/outcomes", json=wrong)
+            assert (refusal.status_code, refusal.json()["detail"][0]["field"]) == (422, field)
+        assert client.post("/outcomes", content=b"{", headers=JSON).status_code == 400
+        assert client.post("/outcomes", content=b"[]", headers={"Content-Type": "text/plain"}).status_code == 415
+    (first, second) = (line for line in logged(journal) if "role" not in line)
+    assert (first["request_id"], first["index"], first["duration_seconds"]) == ("r-1", 0, 600.5)
+    assert (second["index"], second["duration_seconds"]) == (1, 60)
+
+
+def test_outcomes_are_refused_where_none_are_kept(client: TestClient) -> None:
+    assert client.post("/outcomes", json=[{"request_id": "r", "duration_seconds": 60}]).status_code == 503

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from components import contract
-from serving import prediction_log
+from serving import journal
 from serving.prediction_log import PredictionLog
 from serving.trips import EXAMPLE_TRIP
 
@@ -57,7 +57,7 @@ def test_a_line_says_who_predicted_what_from_what(tmp_path: Path) -> None:
 def test_a_full_file_is_followed_by_another_and_nobody_else_can_read_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction_log, "SEGMENT_BYTES", 1000)
+    monkeypatch.setattr(journal, "SEGMENT_BYTES", 1000)
     with PredictionLog(tmp_path / "log", "b") as log:
         for number in range(10):
             write(log, f"r{number}")

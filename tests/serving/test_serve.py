@@ -110,7 +110,9 @@ def test_a_changed_bundle_does_not_start_and_says_which_file(
     actual = hashlib.sha256(file.read_bytes()).hexdigest()
     command = [sys.executable, "-m", "bentoml", "serve", str(bundle), "--port", str(free_port())]
     variables = {**environment, "KEELSON_FEAST_SERVER_URL": "http://127.0.0.1:9"}
-    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=180, check=False
+    )
     assert done.returncode != 0
     said = done.stderr.strip().splitlines()[-1]
     assert said.startswith(f"{file} was changed")

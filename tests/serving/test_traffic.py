@@ -48,9 +48,17 @@ def test_each_challenger_is_tried_on_callers_of_its_own() -> None:
     assert 50 < both < 200
 
 
+def test_whoever_answers_a_canary_request_the_other_predicts_too() -> None:
+    found = {assign(canary(50), str(key)) for key in range(100)}
+    assert found == {
+        Assignment("7", "champion", "9", "challenger"),
+        Assignment("9", "challenger", "7", "champion"),
+    }
+
+
 def test_a_shadow_answers_nobody() -> None:
     traffic = Traffic(champion="7", challenger="9", mode=Mode.SHADOW)
-    assert {assign(traffic, str(key)) for key in range(100)} == {Assignment("7", "champion", shadow="9")}
+    assert {assign(traffic, str(key)) for key in range(100)} == {Assignment("7", "champion", "9", "challenger")}
     assert assign(Traffic(champion="7", challenger="9"), "key") == Assignment("7", "champion")
 
 

@@ -1,0 +1,99 @@
+"""What the logs show about a challenger beside the champion (``serving.prediction_log``, ``serving.outcomes``)."""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components import contract, thresholds
+from serving import outcomes, prediction_log
+from serving.journal import read_lines
+from serving.release.decision import Evidence
+from serving.release.sequential import mean_bounds
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Period:
+    """What of the logs counts.
+
+    Attributes:
+        release: Since when labels count: the two have predicted side by side from then on.
+        stage: Since when predictions, failures and times count.
+    """
+
+    release: datetime
+    stage: datetime
+
+
+def read_evidence(folder: Path, *, champion: str, challenger: str, period: Period) -> Evidence:
+    """Read the logs of a folder.
+
+    Args:
+        folder: Of the service's logs.
+        champion: Model version.
+        challenger: Model version.
+        period: What counts.
+    """
+    since = period.release.timestamp()
+    lines = _parsed(read_lines(folder, prediction_log.KIND, since), period.release)
+    told = {
+        (line["request_id"], line["index"]): line for line in _parsed(read_lines(folder, outcomes.KIND, since), None)
+    }
+    by_version: dict[str, list[dict[str, Any]]] = {champion: [], challenger: []}
+    for line in lines:
+        if line["model_version"] in by_version:
+            by_version[line["model_version"]].append(line)
+    return evidence(by_version[champion], by_version[challenger], told, period.stage)
+
+
+def evidence(
+    champion: list[dict[str, Any]], challenger: list[dict[str, Any]], told: dict[Key, dict[str, Any]], stage: datetime
+) -> Evidence:
+    """What lines of the logs show.
+
+    Args:
+        champion: The champion's lines since the release began.
+        challenger: The challenger's.
+        told: Outcomes by request and place in it; where a trip was told twice, the later one.
+        stage: When the stage began.
+    """
+    recent = [line for line in challenger if datetime.fromisoformat(line["at"]) >= stage]
+    failures = {line["request_id"] for line in recent if line[contract.TARGET] is None}
+    theirs, ours = _predictions(champion), _predictions(challenger)
+    labelled = sorted(theirs.keys() & ours.keys() & told.keys())
+    actual = np.array([told[key][contract.TARGET] for key in labelled])
+    off = np.abs(np.array([[ours[key], theirs[key]] for key in labelled]).reshape(-1, 2) - actual[:, None])
+    return Evidence(
+        predictions=sum(line[contract.TARGET] is not None for line in recent),
+        failures=len(failures),
+        champion_milliseconds=_p99([line for line in champion if datetime.fromisoformat(line["at"]) >= stage]),
+        challenger_milliseconds=_p99(recent),
+        champion_error=float(off[:, 1].mean()) if len(off) else math.nan,
+        difference=mean_bounds(off[:, 0] - off[:, 1], thresholds.RELEASE_ALPHA),
+    )
+
+
+def _parsed(lines: Iterable[bytes], since: datetime | None) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in lines]
+    return found if since is None else [line for line in found if datetime.fromisoformat(line["at"]) >= since]
+
+
+def _predictions(lines: list[dict[str, Any]]) -> dict[Key, float]:
+    return {
+        (line["request_id"], line["index"]): line[contract.TARGET]
+        for line in lines
+        if line[contract.TARGET] is not None and not line["degraded"]
+    }
+
+
+def _p99(lines: list[dict[str, Any]]) -> float:
+    """99th percentile of the milliseconds of single requests."""
+    times = {line["request_id"]: line["milliseconds"] for line in lines if line[contract.TARGET] is not None}
+    return float(np.percentile(list(times.values()), 99)) if times else math.nan
