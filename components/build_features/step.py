@@ -6,7 +6,6 @@ Trips are handled in slices of time, so memory follows the feature tables and on
 import components.features.unchecked  # noqa: F401
 
 # isort: split
-import hashlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ import pyarrow.parquet as pq
 from feast import FeatureStore
 
 from components import contract, tables
+from components.artifacts import digest
+from components.database import alone, open_engine
 from components.features import aggregates, builds
 from components.features.store import opened
 from components.features.transform import request_features
@@ -159,14 +160,14 @@ def _feature_tables(platform: Platform, trips: pl.LazyFrame, folder: Path) -> tu
         tables.ZONE_FEATURES_TABLE: aggregates.zone_features,
         tables.PAIR_FEATURES_TABLE: aggregates.pair_features,
     }
-    versions: dict[str, int] = {}
+    files: dict[str, Path] = {}
     newest: list[datetime] = []
     for name, make in makers.items():
-        file = folder / f"{name}.parquet"
+        files[name] = folder / f"{name}.parquet"
         rows = make(trips).collect()
-        rows.write_parquet(file)
+        rows.write_parquet(files[name])
         newest.append(rows.select(pl.col(contract.EVENT_TIME).max()).item())
-        with file.open("rb") as content:
-            fingerprint = hashlib.file_digest(content, "sha256").hexdigest()
-        versions[name] = tables.write_version(platform, name, file, fingerprint)
+    # Of two builds at once one is the newer in both tables: what is online is the newer by the numbers of both.
+    with alone(open_engine(platform), "feature tables"):
+        versions = {name: tables.write_version(platform, name, file, digest(file)) for name, file in files.items()}
     return versions, max(newest)

@@ -1,7 +1,9 @@
 """From trips to the online store and back: what serving reads is what training would have seen."""
 
 import asyncio
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -113,6 +115,25 @@ def test_equal_trips_in_any_order_give_equal_bytes_and_no_new_version(
     from_shuffled = build_features(applied, shuffled, files[2])
     assert len({file.read_bytes() for file in files}) == 1
     assert first == again == from_shuffled
+
+
+def test_of_two_builds_at_once_one_is_the_newer_in_both_tables(
+    applied: Platform, make_trips: MakeTrips, write_trips: WriteTrips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trips = [write_trips(applied, make_trips(500, seed=seed)) for seed in (1, 2)]
+    write = tables.write_version
+
+    def write_and_dawdle(platform: Platform, name: str, data: Path, fingerprint: str) -> int:
+        version = write(platform, name, data, fingerprint)
+        # The first dawdles between its two tables, so that the second could go past.
+        time.sleep(2.0 if version == 0 else 0.0)
+        return version
+
+    monkeypatch.setattr(tables, "write_version", write_and_dawdle)
+    with ThreadPoolExecutor(2) as pool:
+        built = pool.map(lambda one: build_features(applied, one, tmp_path / f"{one}.parquet"), trips)
+    found = sorted((one.zone_features_version, one.pair_features_version) for one in built)
+    assert found == [(0, 0), (1, 1)]
 
 
 def test_slices_give_the_rows_of_one_join_in_the_same_order(
