@@ -21,7 +21,8 @@ def ingest(
         source: "synthetic", "synthetic:<regime>", a path to Parquet or CSV files, or "tlc:YYYY-MM".
         rows: Trips to generate; files are read whole.
         seed: Seed of generated trips.
-        fingerprint: Content of the source; a changed source has another one, so it is read again.
+        fingerprint: Content of the source; a changed source has another one, so it is read again. A source that is
+            changed before it was read is refused.
         report: JSON with counts, rejected rows and, where the columns are not the contract's, violations.
         page: The same for people.
 
@@ -40,6 +41,7 @@ def ingest(
 
     with publish(report) as report_file, publish(page) as page_file:
         files = {"report": report_file, "page": page_file}
-        result = step.ingest(Platform(), source, rows, seed, **files, now=datetime.now(UTC))  # pyright: ignore[reportCallIssue]
+        asked = {"source": source, "rows": rows, "seed": seed, "expected": fingerprint}
+        result = step.ingest(Platform(), **asked, **files, now=datetime.now(UTC))  # pyright: ignore[reportCallIssue]
     counts = (result.rows_read, result.rows_written)
     return (result.decision, result.data_version, *counts, result.fingerprint)

@@ -3,6 +3,7 @@
 import hashlib
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -19,7 +20,8 @@ from components.ingest.report import Findings
 from components.platform import Platform
 from components.trips import source as trip_source
 from components.trips.conform import conform
-from components.trips.source_error import Breach, SchemaSkewError
+from components.trips.files import RawBatch
+from components.trips.source_error import Breach, SchemaSkewError, SourceError
 
 INGESTED, SCHEMA_SKEW = "ingested", "schema_skew"
 SCHEMA = pa.schema([(column.name, pa.type_for_alias(column.kind)) for column in contract.COLUMNS])
@@ -48,8 +50,20 @@ class IngestResult:
     fingerprint: str = ""
 
 
+class SourceChangedError(SourceError):
+    """A source is not what it was when the run was asked for; nothing was written."""
+
+
 def ingest(
-    platform: Platform, source: str, rows: int, seed: int, *, report: Path, page: Path, now: datetime
+    platform: Platform,
+    source: str,
+    rows: int,
+    seed: int,
+    *,
+    report: Path,
+    page: Path,
+    now: datetime,
+    expected: str = "",
 ) -> IngestResult:
     """Write the usable trips of a source as a new version of the trips table, or find the version that holds them.
 
@@ -65,17 +79,22 @@ def ingest(
             schema skew the violations.
         page: Written: the same as HTML.
         now: Trips that begin later are rejected. Without a zone it is New York wall clock.
+        expected: The source's fingerprint when the run was asked for; empty for whatever it is now.
 
     Raises:
         SourceError: The source cannot be read.
+        SourceChangedError: It was changed since.
         components.tables.WriteConflict: Other writers were faster time and again.
     """
     findings, breaches, written = Findings(), (), {}
     wall_clock = now.astimezone(_WALL_CLOCK).replace(tzinfo=None) if now.tzinfo else now
+
+    asked = _Asked(source=source, rows=rows, seed=seed, fingerprint=expected)
     try:
-        written = _write(platform, source, rows, seed, wall_clock, findings)
+        written = _write(platform, asked, wall_clock, findings)
     except SchemaSkewError as skew:
         breaches = skew.breaches
+        asked.hold()
     decision = SCHEMA_SKEW if breaches else INGESTED
     violations = [{**vars(breach), "examples": []} for breach in breaches]
     content = findings.as_json(source=source, decision=decision, violations=violations, **written)
@@ -84,18 +103,44 @@ def ingest(
     return IngestResult(decision=decision, rows_read=findings.rows_read, rejected=dict(findings.rejected), **written)
 
 
-def _write(platform: Platform, source: str, rows: int, seed: int, now: datetime, findings: Findings) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """A source as it was asked for: ``source``, ``rows`` and ``seed`` as for ``ingest``."""
+
+    source: str
+    rows: int
+    seed: int
+    fingerprint: str
+
+    def hold(self) -> None:
+        """Raise SourceChangedError where the source is not what was asked for; called when all of it was read.
+
+        Else the version would be kept as the answer for a content that it does not have.
+        """
+        if not self.fingerprint:
+            return
+        actual = trip_source.fingerprint(self.source, self.rows, self.seed)
+        if actual != self.fingerprint:
+            raise SourceChangedError(
+                f"{self.source} changed after the run was asked for: its fingerprint is {actual}, expected "
+                f"{self.fingerprint}; nothing was written; ask for the run again once nobody writes to it"
+            )
+
+
+def _write(platform: Platform, asked: _Asked, now: datetime, findings: Findings) -> dict[str, Any]:
     """Write the version; returns its number, its rows and its fingerprint by name."""
     with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
         spool = Path(folder) / "trips.parquet"
-        stray = stray_days(_spool(source, rows, seed, now, spool, findings))
+        batches = trip_source.batches(asked.source, asked.rows, asked.seed)
+        stray = stray_days(_spool(batches, now, spool, findings))
+        asked.hold()
         if stray:
             spool = _without(stray, spool, findings)
         count = pq.read_metadata(spool).num_rows
         if not count:
             raise SchemaSkewError(
                 [
-                    Breach(origin=source, column="(trip)", rule=f"some trip is not {reason}", rows=rejected)
+                    Breach(origin=asked.source, column="(trip)", rule=f"some trip is not {reason}", rows=rejected)
                     for reason, rejected in findings.rejected.most_common()
                 ]
             )
@@ -105,11 +150,11 @@ def _write(platform: Platform, source: str, rows: int, seed: int, now: datetime,
     return {"data_version": version, "rows_written": count, "fingerprint": fingerprint}
 
 
-def _spool(source: str, rows: int, seed: int, now: datetime, spool: Path, findings: Findings) -> Counter[date]:
+def _spool(batches: Iterator[RawBatch], now: datetime, spool: Path, findings: Findings) -> Counter[date]:
     """Write the faultless rows to a file; returns how many begin on each day."""
     days: Counter[date] = Counter()
     with pq.ParquetWriter(spool, SCHEMA) as writer:
-        for batch in conform(trip_source.batches(source, rows, seed)):
+        for batch in conform(batches):
             findings.see(batch)
             judged = judge(batch.frame, now)
             faulty = pl.col(REASON).is_not_null()

@@ -9,8 +9,9 @@ import yaml
 from pydantic import SecretStr
 
 from components.platform import Platform
-from pipelines.driver import Job, Outcome, execute
-from pipelines.features import VERSION, features
+from pipelines.driver import Outcome, execute
+from pipelines.features import features
+from pipelines.requests import FeaturesRequest
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +54,7 @@ def named(live: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
 
 
 def run(platform: Platform, rows: int) -> Outcome:
-    arguments = {"source": "synthetic", "rows": rows, "seed": 3, "fingerprint": f"synthetic of {rows}"}
-    return execute(platform, Job(name="features", version=VERSION, pipeline=features, arguments=arguments))
+    return execute(platform, FeaturesRequest(rows=rows, seed=3).job())
 
 
 def test_a_run_brings_fresh_features_online_and_checks_them(named: Platform) -> None:

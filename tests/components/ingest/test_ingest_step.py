@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from components import contract, tables
 from components.ingest import checks
-from components.ingest.step import SCHEMA, SCHEMA_SKEW, IngestResult, ingest
+from components.ingest.step import SCHEMA, SCHEMA_SKEW, IngestResult, SourceChangedError, ingest
 from components.platform import Platform
+from components.trips.source import fingerprint
 
 NOW = datetime(2026, 3, 2)
 MORNING = datetime(2026, 1, 5, 8)
@@ -48,10 +49,11 @@ def ingested(platform: Platform, trips: pl.DataFrame, folder: Path, now: datetim
 
 
 def ingest_to(
-    platform: Platform, source: str, folder: Path, rows: int = 0, seed: int = 0, now: datetime = NOW
+    platform: Platform, source: str, folder: Path, rows: int = 0, seed: int = 0, now: datetime = NOW, expected: str = ""
 ) -> IngestResult:
     """The result; report.json and page.html are in the folder."""
-    return ingest(platform, source, rows, seed, report=folder / "report.json", page=folder / "page.html", now=now)
+    files = {"report": folder / "report.json", "page": folder / "page.html"}
+    return ingest(platform, source, rows, seed, **files, now=now, expected=expected)
 
 
 def objects(platform: Platform) -> list[str]:
@@ -168,6 +170,21 @@ def test_a_source_that_fails_half_way_leaves_no_object(platform: Platform, tmp_p
     result = ingest_to(platform, str(tmp_path), tmp_path)
     assert skew(result, tmp_path) == [(contract.DISTANCE, "can be read as float64, not String", 20)]
     assert objects(platform) == []
+
+
+@pytest.mark.parametrize("changed", [some_trips(30), some_trips().drop(contract.DISTANCE)])
+def test_a_source_that_changed_since_it_was_asked_for_is_refused_and_leaves_no_object(
+    platform: Platform, tmp_path: Path, changed: pl.DataFrame
+) -> None:
+    file = tmp_path / "trips.parquet"
+    some_trips().write_parquet(file)
+    expected = fingerprint(str(file), 0, 0)
+    changed.write_parquet(file)
+    with pytest.raises(SourceChangedError, match=f"fingerprint is {fingerprint(str(file), 0, 0)}, expected {expected}"):
+        ingest_to(platform, str(file), tmp_path, expected=expected)
+    assert objects(platform) == []
+    some_trips().write_parquet(file)
+    assert ingest_to(platform, str(file), tmp_path, expected=expected).rows_written == 20
 
 
 def test_a_source_without_a_usable_row_is_skew_and_its_report_has_the_rows(platform: Platform, tmp_path: Path) -> None:
