@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,28 @@ PAGES = ("metrics", "verdict", "importances")
 _LONGEST_TAG = 5000
 
 
+@dataclass(frozen=True)
+class Submission:
+    """What only who started a run knows of it, as a driver would note it.
+
+    Attributes:
+        parameters: The pipeline's arguments.
+        tags: Of the MLflow run: pipeline, versions, image, who started it.
+    """
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> "Submission":
+        """Of the JSON that ``as_json`` gives; empty text says nothing, because a driver has noted all."""
+        return cls(**json.loads(text)) if text else cls()
+
+    def as_json(self) -> str:
+        """One line of text, such as a parameter of a pipeline can hold."""
+        return json.dumps(vars(self))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
     """All that a pipeline run knows about the model that it made.
@@ -51,6 +73,7 @@ class Candidate:
         importances: JSON of the explain step, and its page.
         skew: JSON of the detect_skew step.
         selection: JSON of the select step.
+        submission: What who started the run says of it, where no driver does.
     """
 
     run: str
@@ -69,6 +92,7 @@ class Candidate:
     importances_page: Path
     skew: Path
     selection: Path
+    submission: Submission = Submission()
 
 
 def read_candidate(run: str, *, origin: Mapping[str, Any], artifacts: Mapping[str, Artifact]) -> Candidate:
@@ -76,7 +100,7 @@ def read_candidate(run: str, *, origin: Mapping[str, Any], artifacts: Mapping[st
 
     Args:
         run: Key of the pipeline run.
-        origin: source, rows, seed, data_version and commit.
+        origin: source, rows, seed, data_version, commit and submission.
         artifacts: The other attributes by name.
 
     Raises:
@@ -140,8 +164,9 @@ def recorded(platform: Platform, candidate: Candidate, *, close: bool) -> Iterat
 
 
 def _record(platform: Platform, tracking: Tracking, candidate: Candidate) -> Run:
-    parameters = {"source": candidate.source, "rows": candidate.rows, "seed": candidate.seed}
-    tags = candidate_tags(platform, candidate)
+    asked = {"source": candidate.source, "rows": candidate.rows, "seed": candidate.seed}
+    parameters = {**candidate.submission.parameters, **asked}
+    tags = {**candidate.submission.tags, **candidate_tags(platform, candidate)}
     run = open_run(tracking, candidate.run, parameters=parameters, tags=tags)
     metrics = _json(candidate.metrics)
     tracking.log(run, metrics=flat_metrics(metrics))

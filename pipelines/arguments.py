@@ -8,7 +8,7 @@ from pipelines.submission_error import SubmissionError
 from pipelines.versioning.interface import Input
 
 # What a run is told by who starts it, not by a person.
-SUPPLIED = ("run", "commit", "fingerprint", "study")
+SUPPLIED = ("run", "commit", "fingerprint", "study", "submission")
 
 
 def parsed(given: Iterable[str], inputs: Mapping[str, Input], usual: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,19 +98,41 @@ def execute(platform: Platform, job: Job) -> Outcome:
 
 
 def run_tags(platform: Platform, job: Job, commit: str) -> dict[str, str]:
-    """Where a run comes from: stack, commit, lock file, versions, and who started it by what."""
+    """Where a run comes from: stack, commit, and what ``provenance`` has."""
+    # Steps are processes here, of the environment that the lock file names.
+    said = provenance(
+        job.name, job.version, COMPONENT_VERSIONS, image="", lock_sha256=lock_sha256(), by="pipelines.run"
+    )
+    return {"keelson.stack": platform.stack, "keelson.commit": commit, **said}
+
+
+def provenance(
+    pipeline: str, version: str, component_versions: Mapping[str, str], *, image: str, lock_sha256: str, by: str
+) -> dict[str, str]:
+    """Tags that say what a run is a run of, in what it runs, and who started it.
+
+    Args:
+        pipeline: Its name.
+        version: Its version.
+        component_versions: By component.
+        image: Image of the steps, by digest; empty where they are processes.
+        lock_sha256: Of the file that names their packages; empty where that is not known.
+        by: Program that starts the run.
+    """
     return {
-        "keelson.stack": platform.stack,
-        "keelson.commit": commit,
-        # Steps are processes here, of the environment that the lock file names.
-        "keelson.image": "",
+        "keelson.image": image,
         "keelson.feature_service": contract.FEATURE_SERVICE,
-        "keelson.lock_sha256": digest(_LOCK_FILE) if _LOCK_FILE.exists() else "",
-        "keelson.pipeline": job.name,
-        "keelson.pipeline_version": job.version,
-        "keelson.component_versions": json.dumps(COMPONENT_VERSIONS),
-        "keelson.started_by": f"{getpass.getuser()}@{socket.gethostname()} by pipelines.run",
+        "keelson.lock_sha256": lock_sha256,
+        "keelson.pipeline": pipeline,
+        "keelson.pipeline_version": version,
+        "keelson.component_versions": json.dumps(dict(component_versions)),
+        "keelson.started_by": f"{getpass.getuser()}@{socket.gethostname()} by {by}",
     }
+
+
+def lock_sha256() -> str:
+    """SHA-256 of this source tree's ``uv.lock``, or empty outside one."""
+    return digest(_LOCK_FILE) if _LOCK_FILE.exists() else ""
 
 
 def current_commit() -> str:

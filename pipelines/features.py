@@ -45,7 +45,9 @@ def always(task: Any) -> Any:
 
 
 @dsl.pipeline(name="features", description="Trips to fresh features, offline and online.")
-def features(source: str, rows: int, seed: int, fingerprint: str, run: str = "", commit: str = "") -> None:
+def features(
+    source: str, rows: int, seed: int, fingerprint: str, run: str = "", commit: str = "", submission: str = ""
+) -> None:
     """Refresh the features by themselves.
 
     1. ingest trips and 2. validate them: what breaks the contract is refused; 3. build the feature tables,
@@ -58,8 +60,9 @@ def features(source: str, rows: int, seed: int, fingerprint: str, run: str = "",
         fingerprint: Content of the source; a changed source has another one, so it is read again.
         run: Key under which a driver opens and closes the MLflow run; empty where there is no driver.
         commit: Commit of the code.
+        submission: What who starts the run says of it, as JSON, where there is no driver.
     """
-    origin = {"run": run, "job": dsl.PIPELINE_JOB_ID_PLACEHOLDER, "commit": commit}
+    origin = {"run": run, "job": dsl.PIPELINE_JOB_ID_PLACEHOLDER, "commit": commit, "submission": submission}
     trips = ingest(source=source, rows=rows, seed=seed, fingerprint=fingerprint)
     data_version = trips.outputs["data_version"]
     with dsl.If(trips.outputs["decision"] == "schema_skew", name="other columns than the contract"):

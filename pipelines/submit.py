@@ -18,13 +18,14 @@ import yaml
 from pydantic import ValidationError
 
 from components.platform import Platform
+from components.recording import Submission
 from components.trips.source import SYNTHETIC, TLC, fingerprint
 from components.trips.source_error import SourceError
 from pipelines import run
 from pipelines.arguments import parsed
 from pipelines.cluster import CUDA, DEVICE, on_cluster
 from pipelines.compile import unpublished
-from pipelines.driver import current_commit
+from pipelines.driver import current_commit, lock_sha256, provenance
 from pipelines.images import by_digest
 from pipelines.requests import TrainingRequest
 from pipelines.submission_error import SubmissionError
@@ -99,8 +100,13 @@ def _run_there(given: argparse.Namespace, endpoint: str) -> dict[str, Any]:
     specification = yaml.safe_load(Published().document("pipelines", given.pipeline, version))
     inputs = interface(specification).inputs
     arguments = parsed(given.param, inputs, usual(given.pipeline))
-    arguments = supplied(given.pipeline, str(version), inputs, arguments)
-    document = on_cluster(specification, by_digest(given.image), cuda=arguments.get(DEVICE) == CUDA)
+    image = by_digest(given.image)
+    # Of another version than the source tree's the packages are not known here.
+    lock = "" if given.as_version else lock_sha256()
+    components = Published().record("pipelines", given.pipeline, version).sources
+    tags = provenance(given.pipeline, str(version), components, image=image, lock_sha256=lock, by="pipelines.submit")
+    arguments = supplied(given.pipeline, str(version), inputs, arguments, tags)
+    document = on_cluster(specification, image, cuda=arguments.get(DEVICE) == CUDA)
     server = KfpServer(endpoint, token_file=given.token_file, authority_file=given.authority_file)
     uploaded = server.upload(given.pipeline, str(version), document)
     told = {"pipeline": given.pipeline, "version": uploaded.name, "uploaded": uploaded.is_new}
@@ -130,8 +136,18 @@ def _version(given: argparse.Namespace) -> Version:
     return tables.pipeline_versions()[given.pipeline]
 
 
-def supplied(name: str, version: str, inputs: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments with those that a person does not give: what the source contains, the commit, the study.
+def supplied(
+    name: str, version: str, inputs: Mapping[str, Any], arguments: Mapping[str, Any], tags: Mapping[str, str]
+) -> dict[str, Any]:
+    """The arguments with those that a person does not give: what the source contains, the study, the commit, and what
+    is to be noted of the run.
+
+    Args:
+        name: The pipeline's.
+        version: The pipeline's.
+        inputs: What the pipeline takes.
+        arguments: What a person gives, and the usual rest.
+        tags: As from ``pipelines.driver.provenance``.
 
     Raises:
         SubmissionError: The source is a file, which a cluster does not see.
@@ -147,7 +163,8 @@ def supplied(name: str, version: str, inputs: Mapping[str, Any], arguments: Mapp
         found["fingerprint"] = fingerprint(source, int(arguments["rows"]), int(arguments["seed"]))
     if "study" in inputs:
         found["study"] = cause(name, version, found)
-    return found | ({"commit": current_commit()} if "commit" in inputs else {})
+    rest = {"commit": current_commit(), "submission": Submission(found, tags).as_json()}
+    return found | {input_name: value for input_name, value in rest.items() if input_name in inputs}
 
 
 def seconds_first(cron: str) -> str:

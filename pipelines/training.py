@@ -95,6 +95,7 @@ def training(
     force_reason: str = "",
     run: str = "",
     commit: str = "",
+    submission: str = "",
 ) -> None:
     """Train a model on a source of trips and register it if it passes the gates.
 
@@ -117,8 +118,9 @@ def training(
         force_reason: Accept the model in spite of the gate, for this reason.
         run: Key under which a driver opens and closes the MLflow run; empty where there is no driver.
         commit: Commit of the code.
+        submission: What who starts the run says of it, as JSON, where there is no driver.
     """
-    origin = {"run": run, "job": dsl.PIPELINE_JOB_ID_PLACEHOLDER, "commit": commit}
+    origin = {"run": run, "job": dsl.PIPELINE_JOB_ID_PLACEHOLDER, "commit": commit, "submission": submission}
     request = {"source": source, "rows": rows, "seed": seed}
     trips = ingest(**request, fingerprint=fingerprint)
     data_version = trips.outputs["data_version"]

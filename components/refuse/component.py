@@ -7,7 +7,15 @@ from components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def refuse(run: str, job: str, data_version: int, commit: str, report: Input[Artifact], page: Input[HTML]) -> None:
+def refuse(
+    run: str,
+    job: str,
+    data_version: int,
+    commit: str,
+    report: Input[Artifact],
+    page: Input[HTML],
+    submission: str = "",
+) -> None:
     """Record in MLflow why data were refused, then fail the pipeline run.
 
     Args:
@@ -17,9 +25,11 @@ def refuse(run: str, job: str, data_version: int, commit: str, report: Input[Art
         commit: Commit of the code.
         report: What the ingest or the validate step found.
         page: The same for people.
+        submission: What who started the run says of it, as JSON, where there is no driver.
     """
     from components import artifacts
     from components.platform import Platform
+    from components.recording import Submission
     from components.refuse import step
 
     step.refuse(
@@ -30,4 +40,5 @@ def refuse(run: str, job: str, data_version: int, commit: str, report: Input[Art
         commit=commit,
         report=artifacts.read(report),
         page=artifacts.read(page),
+        submission=Submission.parse(submission),
     )

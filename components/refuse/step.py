@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from components.platform import Platform
-from components.recording import COMMIT, DATA_VERSION, STACK, VERDICT, VERDICT_REASON, open_run
+from components.recording import COMMIT, DATA_VERSION, STACK, VERDICT, VERDICT_REASON, Submission, open_run
 from components.tracking import Tracking
 
 SKEWED_COLUMNS = "keelson.schema_skew"
@@ -13,6 +13,7 @@ REPORT, PAGE = "reports/schema_skew.json", "reports/schema_skew.html"
 
 # MLflow refuses tags of more than 8,000 characters.
 _LONGEST_TAG = 5000
+_NOTHING = Submission()
 
 
 class DataRefusedError(ValueError):
@@ -20,7 +21,15 @@ class DataRefusedError(ValueError):
 
 
 def refuse(
-    platform: Platform, *, run: str, close: bool, data_version: int, commit: str, report: Path, page: Path
+    platform: Platform,
+    *,
+    run: str,
+    close: bool,
+    data_version: int,
+    commit: str,
+    report: Path,
+    page: Path,
+    submission: Submission = _NOTHING,
 ) -> None:
     """Record refused data with their report, and raise; no model is trained on them and none is registered.
 
@@ -34,6 +43,7 @@ def refuse(
         commit: Commit of the code, or empty.
         report: JSON of the ingest or the validate step, with at least one violation.
         page: HTML of the same step.
+        submission: What who started the run says of it, where no driver does.
 
     Raises:
         DataRefusedError: Always, once all is recorded.
@@ -42,6 +52,7 @@ def refuse(
     violations = json.loads(report.read_text(encoding="utf-8"))["violations"]
     listed = "; ".join(_told(violation) for violation in violations)
     tags = {
+        **submission.tags,
         STACK: platform.stack,
         COMMIT: commit,
         VERDICT: "refused",
@@ -51,7 +62,7 @@ def refuse(
     if data_version >= 0:
         tags[DATA_VERSION] = str(data_version)
     with Tracking(platform.mlflow_tracking_uri) as tracking:
-        recorded = open_run(tracking, run, parameters={}, tags=tags)
+        recorded = open_run(tracking, run, parameters=dict(submission.parameters), tags=tags)
         tracking.upload(recorded, report, REPORT)
         tracking.upload(recorded, page, PAGE)
         if close:

@@ -27,6 +27,7 @@ def reject(
     importances_page: Input[HTML],
     skew: Input[Artifact],
     selection: Input[Artifact],
+    submission: str = "",
 ) -> NamedTuple("Rejected", [("run_id", str)]):  # pyright: ignore[reportInvalidTypeForm]
     """Record a rejected candidate in MLflow, without a model version.
 
@@ -48,12 +49,14 @@ def reject(
         importances_page: The same for people.
         skew: How the data differ from those of the champion.
         selection: Errors of all families.
+        submission: What who started the run says of it, as JSON, where there is no driver.
     """
     from components.platform import Platform
-    from components.recording import read_candidate
+    from components.recording import Submission, read_candidate
     from components.reject import step
 
     origin = {"source": source, "rows": rows, "seed": seed, "data_version": data_version, "commit": commit}
+    origin |= {"submission": Submission.parse(submission)}
     reports = {"metrics": metrics, "verdict": verdict, "compatibility": compatibility, "importances": importances}
     reports |= {"skew": skew, "selection": selection, "model": model}
     reports |= {"metrics_page": metrics_page, "verdict_page": verdict_page, "importances_page": importances_page}

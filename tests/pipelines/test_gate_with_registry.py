@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,7 @@ from components.recording import (
     VERDICT,
     VERDICT_REASON,
     Candidate,
+    Submission,
     champion,
     download_model,
     open_run,
@@ -38,6 +40,7 @@ from components.register.step import PROMOTION, register
 from components.reject.step import reject
 from components.tracking import ModelVersion, Run, Tracking, TrackingError
 from components.train.step import train
+from pipelines.driver import provenance
 
 CandidateMaker = Callable[..., Candidate]
 
@@ -169,6 +172,20 @@ def test_a_step_that_is_repeated_late_takes_no_alias_back(
         tracking.version_by_alias(contract.MODEL_NAME, name) for name in (contract.CHAMPION, contract.CHALLENGER)
     ]
     assert [version.version for version in aliases if version] == [newer.version] * 2
+
+
+def test_a_run_without_a_driver_says_what_it_is_a_run_of_and_with_which_arguments(
+    a_candidate: CandidateMaker, live: Platform, tracking: Tracking
+) -> None:
+    said = provenance("training", "1.2.3", {"train": "1.0.0"}, image="keelson@sha256:1", lock_sha256="", by="a test")
+    submission = Submission({"source": "synthetic", "rows": 1000, "families": ["linear"], "trials": 4}, said)
+    registered = register(live, replace(a_candidate("submitted"), submission=submission), close=True)
+    query = {"run_id": registered.run_id}
+    run = httpx.get(f"{live.mlflow_tracking_uri}/api/2.0/mlflow/runs/get", params=query).json()["run"]["data"]
+    parameters, tags = ({item["key"]: item["value"] for item in run[part]} for part in ("params", "tags"))
+    assert (parameters["families"], parameters["trials"], parameters["seed"]) == ("['linear']", "4", "1")
+    assert said.items() <= tags.items()
+    assert tags["keelson.data_version"] == "3"
 
 
 def test_a_worse_candidate_is_rejected_with_the_reason_and_makes_no_version(

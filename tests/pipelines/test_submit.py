@@ -21,12 +21,14 @@ import pytest
 import yaml
 from moto.server import ThreadedMotoServer
 
+from components.recording import Submission
 from pipelines import run, submit
-from pipelines.driver import current_commit
+from pipelines.arguments import SUPPLIED
+from pipelines.driver import current_commit, provenance
 from pipelines.images import by_digest
 from pipelines.requests import DEFAULT_SEED, TrainingRequest
 from pipelines.submission_error import SubmissionError
-from pipelines.submit import main, options, seconds_first, usual
+from pipelines.submit import main, options, seconds_first, supplied, usual
 
 IMAGE = f"registry.example.com/components@sha256:{'a' * 64}"
 VERSION = "0.1.0"
@@ -207,6 +209,18 @@ def test_a_run_is_given_what_a_person_wrote_the_usual_rest_and_what_only_the_cod
     assert re.fullmatch("[0-9a-f]{64}", parameters["fingerprint"])
     assert parameters["commit"] == current_commit()
     assert "run" not in parameters
+
+
+def test_a_run_carries_what_a_driver_would_note_of_it() -> None:
+    tags = provenance("training", "1.2.3", {"train": "1.0.0"}, image=IMAGE, lock_sha256="c" * 64, by="pipelines.submit")
+    given = {"source": "synthetic", "rows": 9, "seed": 7, "families": ["linear"]}
+    found = supplied("training", "1.2.3", dict.fromkeys([*given, *SUPPLIED]), given, tags)
+    noted = Submission.parse(found["submission"])
+    assert noted.parameters == {**given, "fingerprint": found["fingerprint"], "study": found["study"]}
+    assert noted.tags == tags
+    assert (tags["keelson.pipeline_version"], tags["keelson.image"]) == ("1.2.3", IMAGE)
+    # An older version of the pipeline has no such input.
+    assert "submission" not in supplied("training", "1.0.0", dict.fromkeys(given), given, tags)
 
 
 def test_a_version_is_uploaded_once_for_all_runs(server: Server, say: Say) -> None:

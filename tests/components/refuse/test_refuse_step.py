@@ -7,7 +7,7 @@ import pytest
 
 from components import contract
 from components.platform import Platform
-from components.recording import DATA_VERSION, VERDICT, open_run
+from components.recording import DATA_VERSION, VERDICT, Submission, open_run
 from components.refuse.step import PAGE, REPORT, SKEWED_COLUMNS, DataRefusedError, refuse
 from components.tracking import RunRecord, Tracking
 
@@ -16,15 +16,25 @@ VIOLATIONS = [
     {"column": "(table)", "rule": "has its columns in the order of the contract", "rows": 0, "examples": []},
 ]
 
+_NOTHING = Submission()
 
-def refused(platform: Platform, folder: Path, run: str, *, close: bool = True, data_version: int = 3) -> str:
+
+def refused(
+    platform: Platform,
+    folder: Path,
+    run: str,
+    *,
+    close: bool = True,
+    data_version: int = 3,
+    submission: Submission = _NOTHING,
+) -> str:
     """The message with which data are refused."""
     report, page = folder / "report", folder / "page"
     report.write_text(json.dumps({"violations": VIOLATIONS}))
     page.write_text("<h1>Violations</h1>")
     given = {"data_version": data_version, "commit": "abc", "report": report, "page": page}
     with pytest.raises(DataRefusedError) as error:
-        refuse(platform, run=run, close=close, **given)
+        refuse(platform, run=run, close=close, submission=submission, **given)
     return str(error.value)
 
 
@@ -53,6 +63,13 @@ def test_the_run_is_failed_and_carries_the_reasons(tracked_platform: Platform, t
 def test_a_run_that_a_driver_closes_stays_open(tracked_platform: Platform, tmp_path: Path) -> None:
     refused(tracked_platform, tmp_path, "driven", close=False)
     assert recorded(tracked_platform, "driven").status == "RUNNING"
+
+
+def test_a_run_without_a_driver_says_what_it_is_a_run_of(tracked_platform: Platform, tmp_path: Path) -> None:
+    submission = Submission({"source": "tlc:2026-01"}, {"keelson.pipeline": "training", VERDICT: "accepted"})
+    refused(tracked_platform, tmp_path, "submitted", submission=submission)
+    tags = recorded(tracked_platform, "submitted").tags
+    assert (tags["keelson.pipeline"], tags[VERDICT]) == ("training", "refused")
 
 
 def test_report_and_page_can_be_had_from_mlflow(tracked_platform: Platform, tmp_path: Path) -> None:
