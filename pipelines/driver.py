@@ -23,6 +23,7 @@ from pipelines.local import run_pipeline
 from pipelines.observation import Step
 
 _LOCK_FILE = Path(__file__).parents[1] / "uv.lock"
+_DATA_PAGES = ("ingest", "validate", "profile", "detect_skew")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,8 @@ def execute(platform: Platform, job: Job) -> Outcome:
         finally:
             good = bool(steps) and all(step.status != "failed" for step in steps)
             tracking.log(run, metrics=step_seconds(steps), tags=step_tags(steps))
+            for path, page in data_pages(steps).items():
+                tracking.upload(run, page, path)
             tracking.close_run(run, "FINISHED" if good else "FAILED")
     return Outcome(run=run, steps=tuple(steps), seconds=time.monotonic() - began, log=log)
 
@@ -163,6 +166,15 @@ def step_tags(steps: list[Step]) -> dict[str, str]:
             default=str,
         )
         for step in steps
+    }
+
+
+def data_pages(steps: list[Step]) -> dict[str, Path]:
+    """Pages about the data by their path among the run's artifacts; those about the model are stored with it."""
+    return {
+        f"reports/{step.name}.html": Path(step.artifacts["page"])
+        for step in steps
+        if step.name in _DATA_PAGES and "page" in step.artifacts
     }
 
 

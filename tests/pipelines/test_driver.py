@@ -7,7 +7,7 @@ from typing import Any
 
 from components.tracking import Run
 from components.versions import COMPONENT_VERSIONS
-from pipelines.driver import Outcome, result, step_seconds, step_tags
+from pipelines.driver import Outcome, data_pages, result, step_seconds, step_tags
 from pipelines.observation import Step
 
 
@@ -52,6 +52,12 @@ def test_each_step_leaves_its_version_start_duration_artifacts_and_digests() -> 
     assert (tag["started"], tag["seconds"]) == ("2026-01-05T00:00:00+00:00", 1.5)
     assert (tag["artifacts"], tag["digests"]) == ({"model": "/root/model"}, {"model": "d1"})
     assert step_seconds([step]) == {"seconds.train.linear": 1.5}
+
+
+def test_the_pages_about_the_data_are_kept_with_the_run_and_others_are_not() -> None:
+    page = {"page": "/root/page"}
+    steps = [a_step("profile", artifacts=page), a_step("compare", artifacts=page), a_step("validate", status="failed")]
+    assert data_pages(steps) == {"reports/profile.html": Path("/root/page")}
 
 
 def test_a_long_error_is_shortened_to_what_a_tag_holds() -> None:

@@ -36,6 +36,9 @@ def environment(platform: Platform) -> dict[str, str]:
 
 # What a person finds in the pages of a run.
 PAGES = {
+    "reports/ingest.html": "trips were read",
+    "reports/profile.html": "Trips per day",
+    "reports/validate.html": "version",
     "reports/metrics.html": "By borough",
     "reports/verdict.html": "better than the baseline",
     "reports/importances.html": "trip_distance",
