@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
+from components.labels.source import KIND as LABELLED
 from components.platform import Platform
 from components.recording import Submission
 from components.trips.source import SYNTHETIC, TLC, fingerprint
@@ -156,9 +157,10 @@ def supplied(
     found = dict(arguments)
     if "fingerprint" in inputs:
         source = str(arguments["source"])
-        if source.partition(":")[0] not in (SYNTHETIC, TLC):
+        if source.partition(":")[0] not in (SYNTHETIC, TLC, LABELLED):
             raise SubmissionError(
-                f"source={source} is a file of this machine; a cluster reads {SYNTHETIC} or {TLC}:YYYY-MM"
+                f"source={source} is a file of this machine; a cluster reads {SYNTHETIC}, {TLC}:YYYY-MM or "
+                f"{LABELLED}:<version of the trips>:<version of the labels>"
             )
         found["fingerprint"] = fingerprint(source, int(arguments["rows"]), int(arguments["seed"]))
     if "study" in inputs:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from components import contract, tables
 from components.ingest.checks import REASON, STRAY, judge, stray_days
 from components.ingest.report import Findings
+from components.labels.source import LabelledVersion, is_labelled
 from components.platform import Platform
 from components.trips import source as trip_source
 from components.trips.conform import conform
@@ -72,7 +73,7 @@ def ingest(
 
     Args:
         platform: Where the table lies.
-        source: As for ``components.trips.source.batches``.
+        source: As for ``components.trips.source.batches``, or a labelled version as of ``components.labels.source``.
         rows: Trips to generate; files are read whole.
         seed: Of generated trips.
         report: Written: JSON with counts, left-out columns, rejected rows by reason with up to 10 examples, and at
@@ -84,6 +85,7 @@ def ingest(
     Raises:
         SourceError: The source cannot be read.
         SourceChangedError: It was changed since.
+        components.tables.TableError: A labelled source names a version that there is not.
         components.tables.WriteConflict: Other writers were faster time and again.
     """
     findings, breaches, written = Findings(), (), {}
@@ -112,6 +114,12 @@ class _Asked:
     seed: int
     fingerprint: str
 
+    def batches(self, platform: Platform) -> Iterator[RawBatch]:
+        """The trips, as they are found."""
+        if is_labelled(self.source):
+            return LabelledVersion.parse(self.source).batches(platform)
+        return trip_source.batches(self.source, self.rows, self.seed)
+
     def hold(self) -> None:
         """Raise SourceChangedError where the source is not what was asked for; called when all of it was read.
 
@@ -131,8 +139,7 @@ def _write(platform: Platform, asked: _Asked, now: datetime, findings: Findings)
     """Write the version; returns its number, its rows and its fingerprint by name."""
     with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
         spool = Path(folder) / "trips.parquet"
-        batches = trip_source.batches(asked.source, asked.rows, asked.seed)
-        stray = stray_days(_spool(batches, now, spool, findings))
+        stray = stray_days(_spool(asked.batches(platform), now, spool, findings))
         asked.hold()
         if stray:
             spool = _without(stray, spool, findings)

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
+from components.labels import source as labelled
 from components.trips import files, synthetic, tlc
 from components.trips.conform import match
 from components.trips.files import RawBatch
@@ -59,6 +60,8 @@ def fingerprint(source: str, rows: int, seed: int, cache: Path | None = None) ->
         regime = _regime(source, detail)
         request = {"generator": synthetic.GENERATOR_VERSION, "rows": rows, "seed": seed, "regime": regime}
         return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+    if kind == labelled.KIND:
+        return labelled.LabelledVersion.parse(source).fingerprint()
     whole = hashlib.sha256()
     for file in _files(source, cache):
         try:

@@ -3,11 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from components import contract
+from components.labels.source import LabelledVersion, is_labelled
 from components.recording import COMMIT, DATA_VERSION, MODEL_SHA256, STACK, VERDICT, VERDICT_REASON
+from components.trips.source_error import SourceError
 from pipelines.lineage.graph import Edge, Graph, Kind, Node, assemble
 from pipelines.lineage.records import BundleRecord, PredictionsRecord, Records, RunRecord, VariantRecord, VersionRecord
 
@@ -186,6 +189,11 @@ def _add_source(draft: _Draft, records: Records, run: RunRecord) -> None:
     missing = "" if print_of_source else "its fingerprint was not recorded"
     source = Node(kind=Kind.SOURCE, name=name, title=f"source {title}", facts=facts, missing=missing)
     draft.link(_data_node(records, data), "ingested from", source)
+    # A person may have started the run by another way, with a name that names nothing.
+    with suppress(SourceError):
+        if is_labelled(given["source"]):
+            corrected = LabelledVersion.parse(given["source"])
+            draft.link(source, "corrects by labels", _data_node(records, str(corrected.trips)))
 
 
 def _bundle_node(bundle: BundleRecord) -> Node:

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.recording import DATA_VERSION
 from pipelines.lineage import drawing, render
+from pipelines.lineage.build import build
 from pipelines.lineage.graph import Edge, Graph, Kind, Node, assemble, chain, order
+from pipelines.lineage.records import Records, RunRecord, ServiceRecord
 from pipelines.lineage.subject import Subject, SubjectError, parse
 
 
@@ -138,3 +141,23 @@ def test_the_documented_forms_are_understood(text: str, subject: Subject) -> Non
 def test_any_other_form_is_refused_with_what_is_allowed(text: str) -> None:
     with pytest.raises(SubjectError, match=r"was given; give bundle:<tag>, .*commit:<sha>"):
         parse(text)
+
+
+@pytest.mark.parametrize(("source", "origins"), [("labelled:0:2", {"data:0"}), ("labelled:of-nothing", set())])
+def test_trips_with_corrected_labels_lead_back_to_the_version_that_people_corrected(
+    source: str, origins: set[str]
+) -> None:
+    run = RunRecord(
+        run_id="r1",
+        status="FINISHED",
+        started="2026-01-05T00:00:00+00:00",
+        deleted=False,
+        parameters={"source": source, "fingerprint": "f" * 64},
+        metrics={},
+        tags={DATA_VERSION: "1"},
+    )
+    graph = build(Records(service=ServiceRecord(url="http://127.0.0.1:9", silence="nobody asks"), runs=(run,)))
+    assert Edge("data:1", "source:ffffffffffff", "ingested from") in graph.edges
+    found = [edge for edge in graph.edges if edge.made == "source:ffffffffffff"]
+    assert {edge.origin for edge in found} == origins
+    assert {edge.name for edge in found} == ({"corrects by labels"} if origins else set())
