@@ -4,7 +4,7 @@ The sections are those of Mitchell et al., "Model cards for model reporting", 20
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from components import contract, thresholds
@@ -33,6 +33,11 @@ class Facts:
     importances: Mapping[str, Any]
     promotion: str = ""
 
+
+# MLflow keeps a description in a column of so many characters, and Postgres refuses longer ones.
+LONGEST_DESCRIPTION = 5000
+_LONGEST_TEXT = 1200
+_TITLE = "# Trip duration"
 
 LIMITS = (
     "It knows nothing of weather, road works, events or closures but by the traffic of the last hour.",
@@ -73,13 +78,43 @@ def as_page(facts: Facts) -> str:
 
 
 def as_markdown(facts: Facts) -> str:
-    """The card as Markdown, as the registry shows it."""
-    parts = ["# Trip duration"]
+    """The card as Markdown."""
+    return "\n\n".join([_TITLE, *map(_markdown, sections(facts))]) + "\n"
+
+
+def as_description(facts: Facts) -> str:
+    """The card as Markdown of at most LONGEST_DESCRIPTION characters, as the registry shows it.
+
+    Where there are many reasons the first are told, and a section that has no room is left out; the last line says
+    where the whole card is.
+    """
+    whole = as_markdown(facts)
+    if len(whole) <= LONGEST_DESCRIPTION:
+        return whole
+    rest = f"The whole card is `model_card.html` of run {facts.origin.get('Run', 'of this version')}."
+    parts, left = [_TITLE], LONGEST_DESCRIPTION - len(_TITLE) - len(rest) - 3
     for section in sections(facts):
-        parts.append(f"## {section.heading}")
-        parts += [section.text] if section.text else []
-        parts += [_markdown_table(section.table)] if section.table else []
-    return "\n\n".join(parts) + "\n"
+        part = _markdown(replace(section, text=_beginning(section.text)))
+        if len(part) + 2 <= left:
+            parts.append(part)
+            left -= len(part) + 2
+    return "\n\n".join([*parts, rest]) + "\n"
+
+
+def _markdown(section: Section) -> str:
+    table = _markdown_table(section.table) if section.table else ""
+    return "\n\n".join(filter(None, [f"## {section.heading}", section.text, table]))
+
+
+def _beginning(text: str) -> str:
+    """The first paragraphs of a text, as many as have room; of the first at least its beginning."""
+    first, *others = text.split("\n\n")
+    kept = [first[:_LONGEST_TEXT]]
+    for paragraph in others:
+        if sum(map(len, kept)) + len(paragraph) > _LONGEST_TEXT:
+            return "\n\n".join([*kept, "…"])
+        kept.append(paragraph)
+    return "\n\n".join(kept)
 
 
 def _markdown_table(table: Table) -> str:

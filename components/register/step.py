@@ -85,7 +85,7 @@ def _describe(platform: Platform, tracking: Tracking, candidate: Candidate, run:
     said = f"{done.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, {done.by}: {done.says}"
     facts = card_facts(platform, candidate, run, said)
     record_card(tracking, run, facts)
-    tracking.describe_version(contract.MODEL_NAME, done.version, model_card.as_markdown(facts))
+    tracking.describe_version(contract.MODEL_NAME, done.version, model_card.as_description(facts))
     tracking.set_version_tag(contract.MODEL_NAME, done.version, PROMOTION, said[:_LONGEST_TAG])
 
 

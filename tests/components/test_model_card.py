@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from components import thresholds
-from components.model_card import Facts, as_markdown, as_page
+from components.model_card import LONGEST_DESCRIPTION, Facts, as_description, as_markdown, as_page
 
 ERRORS = {"rows": 800, "mae": 120.0, "rmse": 200.0, "mape": 0.2}
 SLICE = {**ERRORS, "coverage": 0.8, "mae_low": 110.0, "mae_high": 130.0}
@@ -59,6 +59,29 @@ def test_a_card_warns_of_intervals_that_do_not_hold_what_they_promise() -> None:
     dishonest = replace(FACTS, metrics={**FACTS.metrics, "intervals": intervals})
     assert "Do not rely on the intervals" in as_markdown(dishonest)
     assert "Do not rely on the intervals" not in as_markdown(FACTS)
+
+
+def test_a_description_is_the_whole_card_where_the_registry_has_room_for_it() -> None:
+    assert as_description(FACTS) == as_markdown(FACTS)
+
+
+@pytest.mark.parametrize("reasons", [["a rule is kept, with its numbers, " * 4] * 25, ["x" * 20_000]])
+def test_a_description_with_many_reasons_fits_into_the_registry_and_says_where_the_rest_is(reasons: list[str]) -> None:
+    groups = {"borough": 7, "hour_band": 5, "airport": 2, "distance_band": 5}
+    slices = {group: {f"{group} {number}": SLICE for number in range(count)} for group, count in groups.items()}
+    facts = replace(
+        FACTS,
+        origin={**FACTS.origin, "Run": "r1"},
+        metrics={**FACTS.metrics, "slices": slices},
+        verdict={**FACTS.verdict, "reasons": reasons},
+        promotion="ann promoted it",
+    )
+    assert len(as_markdown(facts)) > LONGEST_DESCRIPTION
+    told = as_description(facts)
+    assert len(told) <= LONGEST_DESCRIPTION
+    assert told.endswith("The whole card is `model_card.html` of run r1.\n")
+    for said in ("f00d", "Accepted by the gate.", "ann promoted it", "distance_band 4", "Where not to use it"):
+        assert said in told
 
 
 def test_what_others_wrote_breaks_neither_table_nor_page() -> None:
