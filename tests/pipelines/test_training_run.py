@@ -172,6 +172,36 @@ def test_schema_skew_stops_the_run_with_a_report_and_nothing_is_registered(
     assert current_champion(live) is None
 
 
+def files_of_the_walk_through(folder: Path) -> None:
+    """Write what the script on the documentation's page writes."""
+    page = (Path(__file__).parents[2] / "docs" / "training-pipeline.md").read_text(encoding="utf-8")
+    script = page.partition("```python\n")[2].partition("```")[0]
+    subprocess.run([sys.executable, "-c", script], cwd=folder, check=True)
+
+
+def test_a_month_with_faulty_rows_passes_without_them_and_one_in_other_units_is_refused(
+    live: Platform, tmp_path: Path
+) -> None:
+    files_of_the_walk_through(tmp_path)
+    code, passed = run(live, more=("--data", str(tmp_path / "month.parquet")))
+    assert (code, passed["schema"], passed["model_version"]) == (0, "passed", 1), passed["error"]
+    ingested = json.loads(logged(live, passed["run_id"])["tags"]["keelson.step.ingest"])
+    report = json.loads(Path(ingested["artifacts"]["report"]).read_text())
+    left_out = {reason: found["rows"] for reason, found in report["rejected"].items()}
+    assert left_out["far_from_all_other_days"] == 3
+    assert (left_out["trip_distance_out_of_range"], left_out["PULocationID_out_of_range"]) == (5, 5)
+    assert min(left_out["ends_before_it_begins"], left_out["longer_than_4_hours"]) >= 5
+    assert report["ignored_columns"] == {"cbd_congestion_fee": 1}
+    assert "PULocationID_out_of_range" in artifact(live, passed["run_id"], "reports/ingest.html")
+
+    code, refused = run(live, more=("--data", str(tmp_path / "hundredths.parquet")))
+    assert (code, refused["schema"], refused["failed_step"]) == (1, "schema_skew", "refuse_2")
+    assert "miles per hour for half of the trips" in refused["error"]
+    newest = current_champion(live)
+    assert newest is not None
+    assert newest.version == 1
+
+
 def test_value_skew_lets_the_run_go_on_and_says_why_it_was_needed(live: Platform) -> None:
     _, first = run(live, rows=8000)
     assert first["skew"] == "none"
