@@ -28,7 +28,7 @@ from pipelines.cluster import CUDA, DEVICE, on_cluster
 from pipelines.compile import unpublished
 from pipelines.driver import current_commit, lock_sha256, provenance
 from pipelines.images import by_digest
-from pipelines.requests import TrainingRequest
+from pipelines.requests import FeaturesRequest, TrainingRequest
 from pipelines.submission_error import SubmissionError
 from pipelines.trigger import cause
 from pipelines.versioning import tables
@@ -63,9 +63,10 @@ def submit(given: argparse.Namespace) -> dict[str, Any]:
 
 def usual(name: str) -> dict[str, Any]:
     """Values of a pipeline's inputs where none are given: those of ``pipelines.run``."""
-    if name != "training":
+    asked = {"training": TrainingRequest, "features": FeaturesRequest}
+    if name not in asked:
         return {}
-    request = asdict(TrainingRequest())
+    request = asdict(asked[name]())
     values = {field: list(value) if isinstance(value, tuple) else value for field, value in request.items()}
     return {"source": values.pop("data"), **values}
 

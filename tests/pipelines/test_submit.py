@@ -23,12 +23,14 @@ from moto.server import ThreadedMotoServer
 
 from components.recording import Submission
 from pipelines import run, submit
-from pipelines.arguments import SUPPLIED
+from pipelines.arguments import SUPPLIED, parsed
 from pipelines.driver import current_commit, provenance
 from pipelines.images import by_digest
-from pipelines.requests import DEFAULT_SEED, TrainingRequest
+from pipelines.requests import DEFAULT_SEED, FeaturesRequest, TrainingRequest
 from pipelines.submission_error import SubmissionError
 from pipelines.submit import main, options, seconds_first, supplied, usual
+from pipelines.versioning.definitions import compiled, pipeline
+from pipelines.versioning.interface import interface
 
 IMAGE = f"registry.example.com/components@sha256:{'a' * 64}"
 VERSION = "0.1.0"
@@ -317,7 +319,7 @@ def test_what_the_server_refuses_is_told_in_its_words(say: Say, monkeypatch: pyt
         (["--param", "rowz=1"], "the pipeline takes no 'rowz'; it takes"),
         (["--param", "rows"], "--param 'rows' has no value; write name=value"),
         (["--param", "run=mine"], "the pipeline takes no 'run'"),
-        (["--param", "source=/data/trips.parquet"], "is a file of this machine; a cluster reads synthetic or tlc:"),
+        (["--param", "source=/data/trips.parquet"], "is a file of this machine; a cluster reads synthetic, tlc:"),
         (["--param", "source=synthetic:nonsense"], "names no change of regime"),
         (["--as-version", "9.9.9"], "training 9.9.9 was not published; there are 0.1.0"),
         (["--image", "registry.example.com/components:latest"], "is not named by digest; give <repository>@sha256:"),
@@ -373,6 +375,13 @@ def test_the_local_stack_runs_by_the_options_of_pipelines_run() -> None:
     chosen = {**usual("training"), "rows": 1000, "families": list(TrainingRequest().families)}
     assert tuple(options(chosen)[:2]) == ("--data", "synthetic")
     run.parse(["training", *options(chosen)])
+
+
+@pytest.mark.parametrize("request_kind", [TrainingRequest, FeaturesRequest])
+def test_what_nobody_gives_is_what_pipelines_run_would_take(request_kind: Any) -> None:
+    name = request_kind.__name__.removesuffix("Request").lower()
+    inputs = interface(yaml.safe_load(compiled(pipeline(name)))).inputs
+    assert run.parse([name, *options(parsed([], inputs, usual(name)))]) == request_kind()
 
 
 @pytest.fixture
