@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from infra.apps.namespaces import NAMESPACES
+from infra.settings import cloud
 from infra.settings.cloud import CloudSettings
 
 Condition = Literal["always", "mysql on RDS", "mysql in the cluster", "sign-in"]
@@ -60,8 +61,7 @@ class Opening:
 
 
 VPC = "<vpc>"
-# Addresses of services, as the cluster is made with.
-SERVICES = "172.20.0.0/16"
+SERVICES = str(cloud.SERVICES)
 _LINK_LOCAL = "169.254.0.0/16"
 
 

@@ -8,10 +8,17 @@ from pydantic import AfterValidator, Field, model_validator
 
 from infra.settings.schema import Settings
 
+# Addresses of Kubernetes services; EKS refuses a VPC that has them too.
+SERVICES = IPv4Network("172.20.0.0/16")
+_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+
 
 def _private_block(network: IPv4Network) -> IPv4Network:
-    if not network.is_private or network.prefixlen > 18:
-        raise ValueError("give a private block (RFC 1918) of at least /18, such as 10.10.0.0/16")
+    # AWS makes no VPC above /16.
+    if not any(map(network.subnet_of, _PRIVATE)) or not 16 <= network.prefixlen <= 18:
+        raise ValueError("give a private block (RFC 1918) of /16 to /18, such as 10.10.0.0/16")
+    if network.overlaps(SERVICES):
+        raise ValueError(f"{SERVICES} is taken by the cluster's services; give another block, such as 10.10.0.0/16")
     return network
 
 

@@ -58,6 +58,9 @@ def test_no_page_is_public_unless_sign_in_is_configured() -> None:
         ({"gpu": {"limit": 0}}, ["keelson:gpu.limit", "is 0", "greater than or equal to 1", "GPUs"]),
         ({"network": {"cidr": "8.8.0.0/16"}}, ["keelson:network.cidr", "RFC 1918"]),
         ({"network": {"cidr": "10.0.0.0/24"}}, ["keelson:network.cidr", "/18"]),
+        ({"network": {"cidr": "10.0.0.0/8"}}, ["keelson:network.cidr", "/16"]),
+        ({"network": {"cidr": "169.254.0.0/16"}}, ["keelson:network.cidr", "RFC 1918"]),
+        ({"network": {"cidr": "172.20.128.0/17"}}, ["keelson:network.cidr", "172.20.0.0/16", "services"]),
         ({"network": {"api-allowed-cidrs": ["0.0.0.0/0"]}}, ["api-allowed-cidrs", "203.0.113.7/32"]),
         ({"network": {"nat": "none"}}, ["keelson:network.nat", "'none'", "gateway-per-zone"]),
         ({"system": {"maximum": 1}}, ["keelson:system", "above minimum"]),
@@ -88,10 +91,19 @@ def test_an_account_number_is_taken_as_a_text_whatever_pulumi_makes_of_it() -> N
 
 
 private_blocks = st.builds(
-    lambda second, prefix: IPv4Network((f"10.{second}.0.0", prefix)),
-    st.integers(0, 255),
+    lambda start, prefix: IPv4Network((f"{start}.0.0", prefix)),
+    st.one_of(
+        st.integers(0, 255).map("10.{}".format),
+        st.integers(16, 31).filter(lambda second: second != 20).map("172.{}".format),
+        st.just("192.168"),
+    ),
     st.integers(16, 18),
 )
+
+
+@given(block=private_blocks)
+def test_every_private_block_of_a_size_that_aws_makes_is_taken(block: IPv4Network) -> None:
+    assert load(network={"cidr": str(block)}).network.cidr == block
 
 
 @given(block=private_blocks)
