@@ -20,18 +20,31 @@ _METRICS = "/tmp/metrics"  # noqa: S108 (a path in the pod, where nobody else is
 _UPGRADE = "import os; from mlflow.db import upgrade; upgrade.main([os.environ['MLFLOW_BACKEND_STORE_URI']])"
 
 
-def allowed_hosts(domain: str | None) -> str:
+def allowed_hosts(domain: str | None, vpc_cidr: str) -> str:
     """Values of the header Host that the server answers to; others are refused, against DNS rebinding.
 
-    Pods of the VPC are 10.x.x.x: probes and Prometheus call pods by address.
+    Probes and Prometheus call pods by their addresses in the VPC.
+
+    Args:
+        domain: Domain of the stack's pages, if they are public.
+        vpc_cidr: Address block of the VPC, /16 or smaller.
     """
     names = ["localhost", "mlflow", "mlflow.mlflow", "mlflow.mlflow.svc", "mlflow.mlflow.svc.cluster.local"]
     if domain is not None:
         names.append(f"mlflow.{domain}")
-    return ",".join([*(host for name in names for host in (name, f"{name}:*")), "10.*"])
+    return ",".join([*(host for name in names for host in (name, f"{name}:*")), *_addresses(vpc_cidr)])
 
 
-def environment(bucket: pulumi.Input[str], region: str, domain: str | None) -> dict[str, pulumi.Input[str] | SecretKey]:
+def _addresses(vpc_cidr: str) -> list[str]:
+    """Shell patterns of the VPC's addresses with any port, in digits alone: ``10.*`` admits ``10.example.com`` too."""
+    first, second, *_ = vpc_cidr.split(".")
+    numbers = [digits * "[0-9]" for digits in (1, 2, 3)]
+    return [f"{first}.{second}.{third}.{fourth}:*" for third in numbers for fourth in numbers]
+
+
+def environment(
+    bucket: pulumi.Input[str], region: str, domain: str | None, vpc_cidr: str
+) -> dict[str, pulumi.Input[str] | SecretKey]:
     """What `mlflow server` would hand to the processes that it starts (mlflow/server/__init__.py, ``_run_server``)."""
     origins = {} if domain is None else {"MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": f"https://mlflow.{domain}"}
     return {
@@ -45,7 +58,7 @@ def environment(bucket: pulumi.Input[str], region: str, domain: str | None) -> d
         "_MLFLOW_SERVER_ARTIFACT_DESTINATION": pulumi.Output.concat("s3://", bucket, "/mlflow"),
         "_MLFLOW_SGI_NAME": "uvicorn",
         "prometheus_multiproc_dir": _METRICS,
-        "MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(domain),
+        "MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(domain, vpc_cidr),
         "MLFLOW_SERVER_X_FRAME_OPTIONS": "DENY",
         # Its job runner is eight more processes and 1.3 GB, and had an unauthenticated API (CVE-2026-0545).
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -71,7 +84,7 @@ def server(image: pulumi.Input[str], foundation: Foundation, settings: CloudSett
             ready=Check(port="http", path="/api/2.0/mlflow/experiments/search?max_results=1"),
             startup_seconds=180,
         ),
-        environment=environment(foundation.buckets.artifacts, foundation.region, domain),
+        environment=environment(foundation.buckets.artifacts, foundation.region, domain, foundation.vpc_cidr),
         scratch={_METRICS: 64},
         secret_files={AUTHORITY_FOLDER: AUTHORITY},
     )

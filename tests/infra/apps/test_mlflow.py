@@ -8,12 +8,16 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from psycopg import sql
 
 from infra.apps.mlflow import allowed_hosts
@@ -95,21 +99,31 @@ def test_the_tables_are_made_once_and_a_second_run_finds_them(schema: Callable[[
 
 @pytest.mark.parametrize(
     "host",
-    ["mlflow.mlflow.svc.cluster.local:5000", "mlflow.mlflow:5000", "mlflow.mlflow", "10.20.30.40:5000", "localhost"],
+    ["mlflow.mlflow.svc.cluster.local:5000", "mlflow.mlflow:5000", "mlflow.mlflow", "10.10.3.40:5000", "localhost"],
 )
 def test_the_server_answers_to_its_names_in_the_cluster(server: str, host: str) -> None:
     answer = httpx.get(f"{server}/api/2.0/mlflow/experiments/search?max_results=1", headers={"Host": host})
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("host", ["attacker.example.com", "mlflow.attacker.example.com:5000", "11.1.1.1:5000"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "attacker.example.com",
+        "mlflow.attacker.example.com:5000",
+        "10.10.attacker.example.com:5000",
+        "10.10.1.2.example.com:5000",
+        "10.20.30.40:5000",
+        "11.1.1.1:5000",
+    ],
+)
 def test_the_server_answers_to_no_other_name(server: str, host: str) -> None:
     answer = httpx.get(f"{server}/api/2.0/mlflow/experiments/search?max_results=1", headers={"Host": host})
     assert answer.status_code == 403
 
 
 def test_prometheus_may_scrape_a_pod_by_its_address(server: str) -> None:
-    answer = httpx.get(f"{server}/metrics", headers={"Host": "10.20.30.40:5000"})
+    answer = httpx.get(f"{server}/metrics", headers={"Host": "10.10.230.4:5000"})
     assert answer.status_code == 200
     assert "mlflow_exporter_info" in answer.text
 
@@ -118,12 +132,18 @@ def test_the_probes_ask_for_what_the_server_has(server: str, make_all: MakeAll) 
     container = make_all().one("Deployment", "mlflow")["spec"]["template"]["spec"]["containers"][0]
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         path = container[probe]["httpGet"]["path"]
-        assert httpx.get(f"{server}{path}", headers={"Host": "10.20.30.40:5000"}).status_code == 200
+        assert httpx.get(f"{server}{path}", headers={"Host": "10.10.230.4:5000"}).status_code == 200
 
 
 def test_the_public_name_is_answered_to_only_where_there_is_one() -> None:
-    assert "mlflow.ml.example.com" in allowed_hosts("ml.example.com").split(",")
-    assert "example" not in allowed_hosts(None)
+    assert "mlflow.ml.example.com" in allowed_hosts("ml.example.com", "10.10.0.0/16").split(",")
+    assert "example" not in allowed_hosts(None, "10.10.0.0/16")
+
+
+@given(block=st.sampled_from(["10.10.0.0/16", "172.31.64.0/18", "192.168.128.0/17"]), host=st.integers(0, 2**14 - 1))
+def test_a_pod_is_called_by_its_address_whatever_block_the_vpc_has(block: str, host: int) -> None:
+    patterns = allowed_hosts(None, block).split(",")
+    assert any(fnmatchcase(f"{IPv4Network(block)[host]}:5000", pattern) for pattern in patterns)
 
 
 def test_no_password_is_among_the_arguments_of_a_process(make_all: MakeAll) -> None:
