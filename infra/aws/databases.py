@@ -19,7 +19,8 @@ PORTS = {"postgres": 5432, "mysql": 3306}
 _PARAMETERS: Mapping[str, Mapping[str, str]] = {
     "postgres": {"rds.force_ssl": "1", "log_min_duration_statement": "1000"},
     # The metadata service of Kubeflow Pipelines 2 knows no newer authentication; the network keeps others out.
-    "mysql": {"authentication_policy": "*:mysql_native_password"},
+    # Nor does it know TLS; said aloud, since RDS demands it by itself from MySQL 9.7 on.
+    "mysql": {"authentication_policy": "*:mysql_native_password", "require_secure_transport": "0"},
 }
 # GiB of the volume under the MySQL inside the cluster.
 _VOLUME_SIZE = 20

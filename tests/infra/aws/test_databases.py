@@ -54,7 +54,8 @@ def test_postgres_refuses_connections_without_tls(made: Any, chosen: Chosen) -> 
 
 def test_mysql_signs_in_as_kubeflows_metadata_service_can(made: Any, chosen: Chosen) -> None:
     parameters = databases(made, chosen("staging")).named("mysql-parameters").inputs
-    assert parameters["parameters"][0]["value"] == "*:mysql_native_password"
+    values = {one["name"]: one["value"] for one in parameters["parameters"]}
+    assert values == {"authentication_policy": "*:mysql_native_password", "require_secure_transport": "0"}
 
 
 def test_mysql_on_the_cluster_has_a_volume_that_stays_and_no_machine(made: Any, chosen: Chosen) -> None:
