@@ -39,3 +39,14 @@ def test_a_claim_is_proven_by_a_test_that_exists(claim: str, name: str, file: st
 def test_links_within_the_project_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_each_trap_is_avoided_in_a_file_that_is_there() -> None:
+    named = re.findall(r"`((?:components|docs|infra|pipelines)/[^`]+)`", (ROOT / "docs" / "traps.md").read_text())
+    assert len(named) > 50
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_no_trap_is_listed_without_the_way_that_it_is_avoided() -> None:
+    rows = [line for line in (ROOT / "docs" / "traps.md").read_text().splitlines() if line.startswith("| ")]
+    assert [row for row in rows if len([cell for cell in row.strip("|").split("|") if cell.strip()]) != 2] == []
