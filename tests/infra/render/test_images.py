@@ -1,7 +1,9 @@
 """The list of images is what a mirror needs: every image that a stack pulls, and nothing that is none."""
 
+import json
 from typing import Any
 
+from infra.render.engine import record
 from infra.render.images import images, listing
 from infra.render.recording import Recording, Resource, in_order
 
@@ -71,3 +73,18 @@ def test_what_only_looks_like_an_image_is_left_out() -> None:
 def test_a_chart_that_names_no_image_is_said_to_be_unknown() -> None:
     recorded = a_recording(a_chart("silent", replicas=1), a_workload(containers=[{"image": "a:1"}]))
     assert listing(recorded) == "# names no image in its values: silent\na:1\tmlflow/Deployment/mlflow\n"
+
+
+def test_with_a_prefix_a_stack_pulls_from_that_registry_and_its_own_alone() -> None:
+    sign_in = {
+        "domain": "keelson.example.com",
+        "certificate-arn": "arn:aws:acm:us-east-1:123456789012:certificate/1",
+        "issuer": "https://id.example.com",
+        "client-id": "keelson",
+        "email-domain": "example.com",
+    }
+    config = {"images": json.dumps({"prefix": "registry.example.com/mirror"}), "sign-in": json.dumps(sign_in)}
+    found = images(record("dev", {f"keelson:{key}": value for key, value in config.items()}))
+    elsewhere = [image for image in found if not image.startswith("registry.example.com/mirror/")]
+    assert elsewhere == ["<registry-components.repositoryUrl>:0.1.0"]
+    assert len(found) > 30
