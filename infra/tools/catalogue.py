@@ -28,6 +28,7 @@ class Release:
         sha256: Pinned checksum, used before the published one; None where it is not pinned.
         files: Program name to its path below the archive's top folder.
         home: The whole archive is kept, because the program needs its folder.
+        flat: The archive has no top folder.
     """
 
     url: str | None
@@ -35,6 +36,7 @@ class Release:
     sha256: str | None
     files: dict[str, str]
     home: bool
+    flat: bool
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ def _release(entry: dict[str, Any], version: str, system: str) -> Release:
         sha256=entry.get("sha256", {}).get(system),
         files=entry["files"],
         home=entry.get("home", False),
+        flat=entry.get("flat", False),
     )
 
 

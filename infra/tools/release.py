@@ -19,6 +19,8 @@ from infra.tools.catalogue import Release
 _CONNECT_SECONDS = 3
 _READ_SECONDS = 60
 _CHUNK_BYTES = 1 << 20
+# Hash functions that releases publish, by the number of their hexadecimal digits.
+_ALGORITHMS = {64: "sha256", 128: "sha512"}
 
 
 class ReleaseError(Exception):
@@ -88,9 +90,10 @@ def install(release: Release, staged: Path, downloads: Downloads) -> None:
     archive = staged / "archive.tar.gz"
     downloads.fetch(release.url, archive)
     expected = release.sha256 or _published(release, staged, downloads)
-    actual = _sha256(archive)
+    algorithm = _ALGORITHMS[len(expected)]
+    actual = _digest(archive, algorithm)
     if actual != expected:
-        raise ReleaseError(f"{release.url} has SHA-256 {actual}, expected {expected}; it is not used")
+        raise ReleaseError(f"{release.url} has {_shown(algorithm)} {actual}, expected {expected}; it is not used")
     try:
         _unpack(archive, release, staged)
     except (tarfile.TarError, EOFError, OSError) as error:
@@ -108,14 +111,20 @@ def _published(release: Release, staged: Path, downloads: Downloads) -> str:
     name = PurePosixPath(urllib.parse.urlsplit(release.url).path).name
     for line in text.splitlines():
         words = line.split()
-        if words and re.fullmatch(r"[0-9a-fA-F]{64}", words[0]) and (words[1:] or [name])[-1].lstrip("*./") == name:
+        if not words or len(words[0]) not in _ALGORITHMS or not re.fullmatch(r"[0-9a-fA-F]+", words[0]):
+            continue
+        if (words[1:] or [name])[-1].lstrip("*./") == name:
             return words[0].lower()
-    raise ReleaseError(f"{release.checksums} has no SHA-256 for {name}")
+    raise ReleaseError(f"{release.checksums} has no {' or '.join(map(_shown, _ALGORITHMS.values()))} for {name}")
 
 
-def _sha256(path: Path) -> str:
+def _digest(path: Path, algorithm: str) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def _shown(algorithm: str) -> str:
+    return algorithm.upper().replace("SHA", "SHA-")
 
 
 def _unpack(archive: Path, release: Release, staged: Path) -> None:
@@ -125,7 +134,7 @@ def _unpack(archive: Path, release: Release, staged: Path) -> None:
     found: set[str] = set()
     with tarfile.open(archive) as content:
         for member in content:
-            inner = "/".join(PurePosixPath(member.name.removeprefix("./")).parts[1:])
+            inner = "/".join(PurePosixPath(member.name.removeprefix("./")).parts[0 if release.flat else 1 :])
             if not member.isfile() or not inner or ".." in PurePosixPath(inner).parts:
                 continue
             if release.home:

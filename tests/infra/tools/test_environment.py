@@ -202,7 +202,7 @@ def test_each_go_module_pins_the_version_that_the_catalogue_names() -> None:
 @pytest.mark.parametrize("system", ["linux-x86_64", "linux-aarch64", "darwin-x86_64", "darwin-aarch64"])
 def test_each_release_names_an_archive_for_each_supported_machine(system: str) -> None:
     releases = [tool.release for tool in load(HERE / "versions.toml", system).tools if tool.release]
-    assert len(releases) == 4
+    assert len(releases) == 5
     assert all(release.url and "{" not in release.url + release.checksums for release in releases)
 
 

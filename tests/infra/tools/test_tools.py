@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -109,6 +110,20 @@ def test_a_release_with_a_wrong_checksum_is_refused_and_the_tool_is_built(
     assert "it is not used" in told
     assert "tool 1.2.0 (built with Go)" in told
     assert answer(machine) == "built"
+
+
+def test_a_release_without_a_top_folder_whose_checksums_are_sha512_is_verified_and_taken(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.releases.publish(ARCHIVE, {"tool": CONTENT["tool-1.2.0/tool"], "README": "x"})
+    digest = hashlib.sha512(machine.releases.files[ARCHIVE]).hexdigest()
+    catalogue = machine.catalogue(TOOL + RELEASE.replace("files", "flat = true\nfiles"))
+    machine.releases.files["/checksums.txt"] = f"{'0' * 128}  {ARCHIVE.lstrip('/')}\n".encode()
+    assert machine.install(catalogue) == 1
+    assert f"has SHA-512 {digest}, expected {'0' * 128}; it is not used" in capsys.readouterr().out
+    machine.releases.files["/checksums.txt"] = f"{digest}  {ARCHIVE.lstrip('/')}\n".encode()
+    assert machine.install(catalogue) == 0
+    assert answer(machine) == "released"
 
 
 def test_a_download_that_is_cut_short_is_not_used(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
