@@ -9,6 +9,7 @@ import pulumi
 from infra.local.layout import Layout
 from infra.local.object_store import REGION
 from infra.local.ports import HOST
+from infra.local.proxy import proxy_config
 from infra.local.service import described
 
 ARTIFACTS_BUCKET = "keelson-artifacts"
@@ -150,16 +151,34 @@ def grafana(layout: Layout, port: int, prometheus_port: int, password: pulumi.In
     )
 
 
-def serving(layout: Layout, port: int, *, bundle: str, workers: int, feature_server: str) -> dict[str, Any]:
-    """The deployed bundle. It starts without the registry; features come from the feature server."""
+def proxy(layout: Layout, port: int, health_port: int) -> dict[str, Any]:
+    """Caddy in front of the generations of serving."""
+    config = layout.serving / "caddy.json"
     return described(
         "serving",
-        command=[sys.executable, "-m", "bentoml", "serve", bundle, "--host", HOST, "--port", str(port)],
+        command=[str(layout.bin / "caddy"), "run", "--config", str(config)],
+        files={str(config): proxy_config(layout, port=port, health_port=health_port)},
+        health_check={"http": [http(health_port)]},
+        directory=layout.home,
+    )
+
+
+def serving(layout: Layout, slot: str, port: int, *, bundle: str, workers: int, feature_server: str) -> dict[str, Any]:
+    """The deployed bundle in one slot. It starts without the registry; features come from the feature server."""
+    name, version = bundle.split(":")
+    return described(
+        f"serving-{slot}",
+        command=[sys.executable, "-m", "bentoml", "serve", str(layout.bundles / "bentos" / name / version)]
+        + ["--host", HOST, "--port", str(port)],
         environment={
             **_NO_TELEMETRY,
-            "BENTOML_HOME": str(layout.bundles),
+            # BentoML empties the folder of its workers' metrics in its home when it starts: the generation that still
+            # serves must have another one.
+            "BENTOML_HOME": str(layout.serving / slot),
             "KEELSON_FEAST_SERVER_URL": feature_server,
-            "BENTOML_CONFIG_OPTIONS": f"services.{bundle.partition(':')[0]}.workers={workers}",
+            "KEELSON_TRAFFIC_FILE": str(layout.traffic),
+            "KEELSON_PREDICTION_LOG": str(layout.predictions),
+            "BENTOML_CONFIG_OPTIONS": f"services.{name}.workers={workers}",
         },
         health_check={"http": [http(port, "/readyz")]},
         directory=layout.home,

@@ -12,13 +12,16 @@ from infra.local.applications import ARTIFACTS_BUCKET, DATA_BUCKET, http
 from infra.local.credentials import Password
 from infra.local.environment_file import EnvironmentFile
 from infra.local.feature_registry import FeatureRegistry
+from infra.local.generation import SLOTS, Generation
 from infra.local.layout import Layout
 from infra.local.object_store import REGION, Bucket
 from infra.local.ports import HOST, assign
 from infra.local.postgres import Database, DataFolder
 from infra.local.program import supervisor_environment
+from infra.local.proxy import Route
 from infra.local.service import Service, SupervisorResource, described
-from infra.settings import LocalSettings
+from infra.local.traffic import Traffic
+from infra.settings import LocalSettings, TrafficSettings
 
 _ACCESS_KEY_ID = "keelson"
 
@@ -50,13 +53,15 @@ class EmbeddedPlatform(pulumi.ComponentResource):
         self._features(databases["feast"], environment)
         self._monitoring()
         if settings.bundle is not None:
-            self._serving(settings.bundle, settings.serving_workers)
+            self._serving(settings.bundle, settings.serving_workers, settings.traffic)
         EnvironmentFile("platform-env", path=self._layout.platform_env, environment=environment, opts=self._child)
         self.register_outputs({})
 
     def _service(self, program: dict[str, Any], *needs: pulumi.Resource) -> Service:
-        opts = pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=list(needs)))
-        return Service(program["name"], root=self._layout.root, program=program, opts=opts)
+        return Service(program["name"], root=self._layout.root, program=program, opts=self._after(*needs))
+
+    def _after(self, *needs: pulumi.Resource) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=list(needs)))
 
     def _password(self, name: str) -> pulumi.Output[str]:
         return Password(f"{name}-password", opts=pulumi.ResourceOptions(parent=self)).value
@@ -171,15 +176,38 @@ class EmbeddedPlatform(pulumi.ComponentResource):
         else:
             pulumi.log.warn("Grafana is neither on PATH nor could its release be downloaded: coming up without it.")
 
-    def _serving(self, bundle: str, workers: int) -> None:
-        program = applications.serving(
-            self._layout,
-            self._port["serving"],
-            bundle=bundle,
-            workers=workers,
-            feature_server=http(self._port["feast-server"]),
+    def _serving(self, bundle: str, workers: int, traffic: TrafficSettings | None) -> None:
+        layout, port = self._layout, self._port
+        proxy = self._service(applications.proxy(layout, port["serving"], port["serving-health"]))
+        features = http(port["feast-server"])
+        slots = {
+            slot: {
+                "upstream": f"{HOST}:{port[f'serving-{slot}']}",
+                "program": applications.serving(
+                    layout, slot, port[f"serving-{slot}"], bundle=bundle, workers=workers, feature_server=features
+                ),
+            }
+            for slot in SLOTS
+        }
+        generation = Generation(
+            "serving-generation",
+            root=layout.root,
+            slots=slots,
+            route=layout.upstream,
+            folders=[layout.predictions],
+            opts=self._after(self._feast),
         )
-        self._service(program, self._feast)
+        route = Route(
+            "serving-route",
+            path=layout.upstream,
+            upstream=generation.upstream,
+            service="serving",
+            health={"http": [http(port["serving"], "/readyz")]},
+            opts=self._after(proxy, generation),
+        )
+        if traffic is not None:
+            # A generation that serves must know the versions that are named: the one that does comes first.
+            Traffic("serving-traffic", layout=layout, bundle=bundle, traffic=traffic, opts=self._after(route))
 
     def _s3(self) -> dict[str, pulumi.Input[str]]:
         return {

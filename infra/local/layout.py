@@ -53,6 +53,26 @@ class Layout:
         return self.local / "bentoml"
 
     @property
+    def serving(self) -> Path:
+        """What steers serving, and what its generations leave while they run."""
+        return self.local / "serving"
+
+    @property
+    def upstream(self) -> Path:
+        """Where the proxy sends requests, ``host:port``."""
+        return self.serving / "upstream"
+
+    @property
+    def traffic(self) -> Path:
+        """Which model versions answer which share of requests; absent where nothing was said about it."""
+        return self.serving / "traffic.json"
+
+    @property
+    def predictions(self) -> Path:
+        """The log of predictions."""
+        return self.data / "predictions"
+
+    @property
     def pipeline_root(self) -> Path:
         return self.local / "pipelines"
 

@@ -21,6 +21,9 @@ _SERVICES = (
     "evidently",
     "grafana",
     "serving",
+    "serving-blue",
+    "serving-green",
+    "serving-health",
 )
 
 

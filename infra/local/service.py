@@ -31,14 +31,14 @@ class SupervisorProvider(LocalProvider):
         return CheckResult(news, [CheckFailure("ports", f"{'; '.join(taken)}. {advice}")])
 
     def ensure(self, props: dict[str, Any], previous: Mapping[str, Any] | None) -> dict[str, Any]:
-        _supervisor(props).ensure_running()
+        supervisor_of(props).ensure_running()
         return {}
 
     def observe(self, props: Mapping[str, Any]) -> str:
-        return READY if _supervisor(props).is_running() else "stopped"
+        return READY if supervisor_of(props).is_running() else "stopped"
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        _supervisor(_props).shut_down()
+        supervisor_of(_props).shut_down()
 
 
 class ServiceProvider(LocalProvider):
@@ -48,7 +48,7 @@ class ServiceProvider(LocalProvider):
         return props["program"]["name"]
 
     def ensure(self, props: dict[str, Any], previous: Mapping[str, Any] | None) -> dict[str, Any]:
-        supervisor, program = _supervisor(props), _program(props)
+        supervisor, program = supervisor_of(props), program_of(props)
         if previous is not None and previous.get("status") == _UNHEALTHY:
             supervisor.stop(program.name)
         supervisor.start(program)
@@ -60,7 +60,7 @@ class ServiceProvider(LocalProvider):
         return {}
 
     def observe(self, props: Mapping[str, Any]) -> str:
-        supervisor, program = _supervisor(props), _program(props)
+        supervisor, program = supervisor_of(props), program_of(props)
         if supervisor.info(program.name)["statename"] not in (RUNNING, STARTING):
             return "stopped"
         if supervisor.config_digest(program.name) != program_digest(program, supervisor.layout):
@@ -68,17 +68,19 @@ class ServiceProvider(LocalProvider):
         return READY if health.problem(program.health) is None else _UNHEALTHY
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        program = _program(_props)
-        _supervisor(_props).remove(program.name)
+        program = program_of(_props)
+        supervisor_of(_props).remove(program.name)
         for path in program.files:
             Path(path).unlink(missing_ok=True)
 
 
-def _supervisor(props: Mapping[str, Any]) -> Supervisor:
+def supervisor_of(props: Mapping[str, Any]) -> Supervisor:
+    """The supervisor of the clone at a resource's ``root``."""
     return Supervisor(Layout(Path(props["root"])))
 
 
-def _program(props: Mapping[str, Any]) -> Program:
+def program_of(props: Mapping[str, Any]) -> Program:
+    """A resource's ``program`` as it went in."""
     # Numbers travel through Pulumi as floating point.
     return Program(**{**props["program"], "startup_seconds": int(props["program"]["startup_seconds"])})
 

@@ -95,13 +95,19 @@ def services(layout: Layout) -> list[ServiceStatus]:
 
 
 def health_checks(layout: Layout) -> dict[str, dict[str, Any]]:
-    """Each service's health check, as Pulumi's state holds it."""
+    """Each program's health check, as Pulumi's state holds it; of a proxy, also the check of the route through it."""
     file = pulumi_cli.state_file(layout)
     if not file.exists():
         return {}
     resources = json.loads(file.read_text())["checkpoint"]["latest"].get("resources") or []
-    programs = [r["outputs"]["program"] for r in resources if r["type"].endswith(":Service") and "outputs" in r]
-    return {program["name"]: program["health"] for program in programs if "health" in program}
+    made = [(resource["type"].rpartition(":")[2], resource.get("outputs", {})) for resource in resources]
+    programs = [said["program"] for kind, said in made if kind in ("Service", "Generation") and "program" in said]
+    checks = {program["name"]: program["health"] for program in programs if "health" in program}
+    for kind, said in made:
+        if kind == "Route" and said.get("service") in checks:
+            own = checks[said["service"]]
+            checks[said["service"]] = {**own, "http": [*own["http"], *said["health"]["http"]]}
+    return checks
 
 
 def _address(name: str, contract: dict[str, str]) -> str:

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from infra.local import client, pulumi_cli, status
 from infra.local.layout import Layout
+from infra.local.supervisor import Supervisor
 from infra.tools import bytecode, cache
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -86,6 +87,20 @@ def bring_up_platform(layout: Layout, port_base: int | None, console: Console) -
     if port_base is not None:
         pulumi_cli.run(layout, "config", "set", "port-base", str(port_base), "--stack", pulumi_cli.STACK)
     up(layout, "--refresh")
+    for name in forget_unknown(layout):
+        console.print(f"repaired: ended {name}, which an interrupted run had started and nothing needs any more")
+
+
+def forget_unknown(layout: Layout) -> list[str]:
+    """End the programs that the stack's state does not know; return their names.
+
+    A run that was killed while it started a program leaves it to the next one, which may want another.
+    """
+    supervisor = Supervisor(layout)
+    unknown = sorted({program["name"] for program in supervisor.programs()} - status.health_checks(layout).keys())
+    for name in unknown:
+        supervisor.remove(name)
+    return unknown
 
 
 def up(layout: Layout, *options: str) -> None:

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from infra.settings.cloud import STACKS, CloudSettings
-from infra.settings.local import PORTS_PER_STACK, LocalSettings
+from infra.settings.local import PORTS_PER_STACK, LocalSettings, TrafficSettings
 from infra.settings.schema import Settings, kebab
 
-__all__ = ["PORTS_PER_STACK", "STACKS", "CloudSettings", "LocalSettings", "SettingsError", "load"]
+__all__ = ["PORTS_PER_STACK", "STACKS", "CloudSettings", "LocalSettings", "SettingsError", "TrafficSettings", "load"]
 
 
 class SettingsError(ValueError):

@@ -42,8 +42,12 @@ class Recorded:
     platform: EmbeddedPlatform
 
     def services(self) -> dict[str, dict[str, Any]]:
-        programs = {n: inputs["program"] for n, (kind, inputs) in self.resources.items() if kind.endswith(":Service")}
-        return {name: revealed(program) for name, program in programs.items()}
+        """Every program by name, those of both slots of serving among them."""
+        programs = [inputs["program"] for kind, inputs in self.resources.values() if kind.endswith(":Service")]
+        for kind, inputs in self.resources.values():
+            if kind.endswith(":Generation"):
+                programs += [slot["program"] for slot in inputs["slots"].values()]
+        return {program["name"]: program for program in map(revealed, programs)}
 
 
 def revealed(value: Any) -> Any:
@@ -78,18 +82,18 @@ def _fresh_engine() -> Iterator[None]:
 
 def test_every_promised_part_is_a_service() -> None:
     services = record(**{"bundle": "trip_duration:abc"}).services()
-    promised = {"postgres", "object-store", "mlflow", "feast", "prometheus", "evidently", "serving"}
+    promised = {"postgres", "object-store", "mlflow", "feast", "prometheus", "evidently", "serving", "serving-blue"}
     assert promised <= set(services)
 
 
 def test_nothing_is_served_before_a_bundle_is_chosen() -> None:
-    assert "serving" not in record().services()
+    assert not [name for name in record().services() if name.startswith("serving")]
 
 
 def test_everything_listens_on_loopback_and_on_its_own_port() -> None:
     recorded = record(**{"port-base": 21000, "bundle": "trip_duration:abc"})
     for name, program in recorded.services().items():
-        words = " ".join(program["command"])
+        words = " ".join([*program["command"], *program["files"].values()])
         assert "0.0.0.0" not in words
         assert HOST in words or name == "feast", name
         assert "17" + "000" not in json.dumps(program)
@@ -122,8 +126,30 @@ def test_prometheus_scrapes_every_service_that_has_metrics() -> None:
 
 
 def test_serving_has_at_least_two_workers() -> None:
-    environment = record(**{"bundle": "trip_duration:abc"}).services()["serving"]["environment"]
+    environment = record(**{"bundle": "trip_duration:abc"}).services()["serving-blue"]["environment"]
     assert environment["BENTOML_CONFIG_OPTIONS"] == "services.trip_duration.workers=2"
+
+
+def test_generations_share_neither_port_nor_folder_and_the_proxy_keeps_the_contracts_address() -> None:
+    recorded = record(**{"bundle": "trip_duration:abc"})
+    blue, green = (recorded.services()[f"serving-{slot}"] for slot in ("blue", "green"))
+    assert blue["health"] != green["health"]
+    assert blue["environment"]["BENTOML_HOME"] != green["environment"]["BENTOML_HOME"]
+    (config,) = recorded.services()["serving"]["files"].values()
+    address = outputs.exported(recorded.platform.values)["serving_url"]
+    assert json.loads(config)["apps"]["http"]["servers"]["serving"]["listen"] == [str(address).removeprefix("http://")]
+
+
+def test_traffic_is_a_file_beside_the_service_and_changes_nothing_of_it() -> None:
+    said = {"champion": "7", "challenger": "9", "mode": "shadow"}
+    without = record(**{"bundle": "trip_duration:abc"})
+    with_traffic = record(**{"bundle": "trip_duration:abc", "traffic": said})
+    assert without.services() == with_traffic.services()
+    assert not [name for name, (kind, _) in without.resources.items() if kind.endswith(":Traffic")]
+    (inputs,) = [inputs for kind, inputs in with_traffic.resources.values() if kind.endswith(":Traffic")]
+    assert json.loads(inputs["content"]) == said
+    for slot in ("blue", "green"):
+        assert with_traffic.services()[f"serving-{slot}"]["environment"]["KEELSON_TRAFFIC_FILE"] == inputs["path"]
 
 
 def test_a_contract_with_a_missing_or_unknown_value_is_refused() -> None:

@@ -1,5 +1,7 @@
 """Stack files are validated once, and a wrong one is refused with one sentence."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,11 @@ def load(**config: object) -> settings.LocalSettings:
     return loaded
 
 
+def traffic(**said: object) -> dict[str, str]:
+    """Pulumi hands structures over as JSON."""
+    return {"keelson:bundle": "trip_duration:abc123", "keelson:traffic": json.dumps(said)}
+
+
 def test_an_empty_stack_file_gives_the_defaults() -> None:
     chosen = load()
     assert (chosen.port_base, chosen.serving_workers, chosen.bundle) == (17000, 2, None)
@@ -21,6 +28,15 @@ def test_an_empty_stack_file_gives_the_defaults() -> None:
 def test_values_arrive_as_strings_from_pulumi() -> None:
     chosen = load(port_base="18000", bundle="trip_duration:abc123")
     assert (chosen.port_base, chosen.bundle) == (18000, "trip_duration:abc123")
+
+
+def test_traffic_takes_versions_as_digits_or_as_the_numbers_that_pulumi_makes_of_them() -> None:
+    said = settings.load("local", "keelson", traffic(champion=7, challenger="09", mode="canary", percent=25))
+    assert isinstance(said, settings.LocalSettings)
+    assert said.traffic == settings.TrafficSettings(champion="7", challenger="09", mode="canary", percent=25)
+    plain = settings.load("local", "keelson", traffic(champion="7"))
+    assert isinstance(plain, settings.LocalSettings)
+    assert plain.traffic == settings.TrafficSettings(champion="7", mode="off")
 
 
 @pytest.mark.parametrize(
@@ -32,6 +48,18 @@ def test_values_arrive_as_strings_from_pulumi() -> None:
         ({"keelson:port-base": "65530"}, ["keelson:port-base", "65530", "65515"]),
         ({"keelson:serving-workers": "1"}, ["keelson:serving-workers", "1", "2"]),
         ({"keelson:bundle": "latest"}, ["keelson:bundle", "'latest'", "serving.bundle"]),
+        (traffic(mode="off"), ["keelson:traffic.champion", "missing", "model version"]),
+        (traffic(champion="seven"), ["keelson:traffic.champion", "'seven'", "model version"]),
+        (traffic(champion="7", chalenger="9"), ["keelson:traffic.chalenger", "not known", "challenger"]),
+        (traffic(champion="7", challenger=-9, mode="shadow"), ["keelson:traffic.challenger", "'-9'"]),
+        (traffic(champion="7", challenger="9", mode="half"), ["keelson:traffic.mode", "'half'", "'canary'"]),
+        (traffic(champion="7", challenger="7", mode="shadow"), ["keelson:traffic", "both 7", "differ"]),
+        (traffic(champion="7", mode="shadow"), ["keelson:traffic", "mode shadow needs traffic.challenger"]),
+        (traffic(champion="7", challenger="9", mode="canary"), ["keelson:traffic", "needs traffic.percent"]),
+        (traffic(champion="7", challenger="9", mode="shadow", percent=5), ["traffic.percent belongs to mode canary"]),
+        (traffic(champion="7", challenger="9", mode="canary", percent=101), ["keelson:traffic.percent", "101", "100"]),
+        (traffic(champion="7", challenger="9", mode="canary", percent=5.5), ["keelson:traffic.percent", "5.5"]),
+        ({"keelson:traffic": '{"champion": "7"}'}, ["no bundle is set"]),
     ],
 )
 def test_a_wrong_setting_is_refused_by_one_sentence_that_names_it(config: dict[str, str], told: list[str]) -> None:

@@ -4,8 +4,10 @@ import json
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,6 +24,14 @@ ROOT = Path(__file__).parents[2]
 ROWS = 20_000
 
 
+@dataclass
+class Load:
+    """What requests under load were answered: the status codes, and of those that failed the code or the error."""
+
+    answered: list[int] = field(default_factory=list)
+    failed: list[int | str] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Clone:
     """A clone of the project and the commands that a user would type in it."""
@@ -36,6 +46,7 @@ class Clone:
         "serving",
         "supervisor",
     }
+    generations: ClassVar[set[str]] = {"serving-blue", "serving-green"}
     trip: ClassVar[dict[str, Any]] = {
         "tpep_pickup_datetime": "2026-03-02T17:30:00",
         "PULocationID": 132,
@@ -88,11 +99,42 @@ class Clone:
         """The service's answer to one trip."""
         return httpx.post(f"{self.platform()['KEELSON_SERVING_URL']}/predict", json=self.trip, timeout=10)
 
+    def generation(self) -> str:
+        """The program of the one generation of serving that there is."""
+        (name,) = {service["name"] for service in self.status()["services"]} & self.generations
+        return name
+
     def assert_healthy(self) -> None:
-        """Every service is there and healthy."""
+        """Every service is there and healthy, and one generation of serving."""
         told = self.status()["services"]
         assert {service["name"]: service["health"] for service in told if service["health"] != "healthy"} == {}
-        assert {service["name"] for service in told} - {"grafana"} == self.services
+        names = {service["name"] for service in told}
+        assert names - {"grafana"} - self.generations == self.services
+        assert len(names & self.generations) == 1
+
+    @contextmanager
+    def under_load(self) -> "Iterator[Load]":
+        """Ask for predictions all the while, on kept connections and on new ones."""
+        url, load, stop = f"{self.platform()['KEELSON_SERVING_URL']}/predict", Load(), threading.Event()
+
+        def ask(client: httpx.Client | None) -> None:
+            while not stop.is_set():
+                try:
+                    answer = (client or httpx).post(url, json=self.trip, timeout=20)
+                    (load.answered if answer.status_code == 200 else load.failed).append(answer.status_code)
+                except httpx.HTTPError as error:
+                    load.failed.append(repr(error))
+
+        with httpx.Client() as first, httpx.Client() as second:
+            threads = [threading.Thread(target=ask, args=(client,)) for client in (first, second, None, None)]
+            for thread in threads:
+                thread.start()
+            try:
+                yield load
+            finally:
+                stop.set()
+                for thread in threads:
+                    thread.join()
 
     @staticmethod
     def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:

@@ -112,7 +112,7 @@ def test_a_killed_serving_worker_costs_no_more_than_the_request_in_flight(stack:
     thread = threading.Thread(target=load)
     thread.start()
     try:
-        workers = [p for p in stack.processes() if "serving" in p.environ().get("KEELSON_SERVICE", "")]
+        workers = [p for p in stack.processes() if p.environ().get("KEELSON_SERVICE", "").startswith("serving-")]
         leaf = next(p for p in workers if not p.children() and p.parent() and p.net_connections(kind="inet"))
         time.sleep(1)
         leaf.kill()
