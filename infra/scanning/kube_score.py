@@ -1,19 +1,13 @@
 """kube-score: probes, resources, disruption budgets, security contexts, network policies."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from infra.scanning.findings import Finding, ScanError
 from infra.scanning.objects import KubernetesObject, as_known
-from infra.tools import cache
-from infra.tools.catalogue import load
-from infra.tools.find import Missing, Search, obtain, search_path
-from infra.tools.install import CLONE, how_to_get, is_offline
-from infra.tools.release import Downloads
+from infra.tools import program as tools
 
 # kube-score's grades: 1 critical, 5 warning, 7 almost good, 10 good.
 _WARNING = 5
@@ -63,12 +57,10 @@ def program() -> Path:
     Raises:
         ScanError: It can be had in none of these ways.
     """
-    search = Search(search_path(os.environ.get("PATH", ""), CLONE), cache.locate(dict(os.environ)))
-    (tool,) = (one for one in load(group="checks").tools if one.name == "kube-score")
-    found = obtain(tool, search, {}, Downloads(offline=is_offline()), lambda line: print(line, file=sys.stderr))
-    if isinstance(found, Missing):
-        raise ScanError(f"kube-score is missing ({'; '.join(found.reasons)}). {how_to_get(tool)}")
-    return found.programs[tool.name]
+    try:
+        return tools.program("kube-score", group="checks")
+    except tools.MissingProgramError as error:
+        raise ScanError(str(error)) from None
 
 
 def _told(comment: dict[str, str]) -> str:

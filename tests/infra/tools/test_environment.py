@@ -184,7 +184,7 @@ def test_the_doctor_prints_json_and_fails_when_something_needed_is_missing(
 
 
 def test_each_go_module_pins_the_version_that_the_catalogue_names() -> None:
-    for tool in (*load().tools, *load(group="checks").tools):
+    for tool in (*load().tools, *load(group="checks").tools, *load(group="load").tools):
         if tool.go is None:
             continue
         requirements = dict(
@@ -201,8 +201,9 @@ def test_each_go_module_pins_the_version_that_the_catalogue_names() -> None:
 
 @pytest.mark.parametrize("system", ["linux-x86_64", "linux-aarch64", "darwin-x86_64", "darwin-aarch64"])
 def test_each_release_names_an_archive_for_each_supported_machine(system: str) -> None:
-    releases = [tool.release for tool in load(HERE / "versions.toml", system).tools if tool.release]
-    assert len(releases) == 5
+    tools = [tool for group in (None, "load") for tool in load(HERE / "versions.toml", system, group).tools]
+    releases = [tool.release for tool in tools if tool.release]
+    assert len(releases) == 6
     assert all(release.url and "{" not in release.url + release.checksums for release in releases)
 
 
