@@ -1,7 +1,7 @@
 # Every target is one line that calls `python -m`; CI and people call the same ones. `make` alone lists them.
 .DEFAULT_GOAL := help
 .PHONY: help env doctor up down status train features score lineage reproduce promotions publish predict \
-	test lint bench-up bench-pipeline render policies scan preflight teardown sweep pause resume
+	test lint bench-up bench-pipeline loadtest bench-serving render policies scan preflight teardown sweep pause resume
 
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -44,6 +44,9 @@ publish: env ## Give changed components and pipelines new versions, and publish 
 	@$(PY) -m pipelines.compile --bump
 predict: ## Ask the deployed bundle for one trip
 	@$(PY) -m infra.local.client serving.ask
+loadtest: env ## Load the deployed bundle at a fixed rate and hold it to its budgets (RATE= SECONDS= URL=)
+	@$(PY) $(if $(URL),-m,-m infra.local.client) serving.loadtest $(if $(RATE),--rate "$(RATE)") \
+		$(if $(SECONDS),--seconds "$(SECONDS)") $(if $(URL),--url "$(URL)")
 lint: env ## Check format, style and types
 	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m pyright
 test: lint ## Run all tests, among them a whole stack in a scratch clone
@@ -52,6 +55,8 @@ bench-up: env ## Print the local stack's figures on this machine: times, memory,
 	@$(PY) -m infra.local.bench
 bench-pipeline: env ## Print the training pipeline's time and memory on the running stack (ROWS=1000000)
 	@$(PY) -m infra.local.client pipelines.bench $(if $(filter command line,$(origin ROWS)),--rows $(ROWS))
+bench-serving: env ## Print the bundle's figures beside other servers of the same model, with the running stack
+	@$(PY) -m infra.local.client serving.loadtest.bench
 render: env ## Write what a cloud stack is made of, for review, without an account (STACK= OUT=)
 	@$(PY) -m infra.render --stack "$(STACK)" --out "$(OUT)"
 policies: env ## Hold the policies against every cloud stack

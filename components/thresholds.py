@@ -42,3 +42,7 @@ RELEASE_ALPHA: Final = 0.05
 MAX_MEDIAN_MILLISECONDS: Final = 10.0
 MAX_MEGABYTES: Final = 50.0
 MAX_RESIDENT_MEGABYTES: Final = 600.0
+
+# Budgets of the running service under `make loadtest` at its default rate: from when a request was due to its answer.
+MAX_LOADTEST_P99_MILLISECONDS: Final = 25.0
+MAX_LOADTEST_ERROR_SHARE: Final = 0.0
