@@ -46,3 +46,9 @@ MAX_RESIDENT_MEGABYTES: Final = 600.0
 # Budgets of the running service under `make loadtest` at its default rate: from when a request was due to its answer.
 MAX_LOADTEST_P99_MILLISECONDS: Final = 25.0
 MAX_LOADTEST_ERROR_SHARE: Final = 0.0
+
+# Budgets of the exported model on a device: the file, one trip on one core, and the largest relative difference from
+# what the bundle says.
+MAX_EDGE_MEGABYTES: Final = 20.0
+MAX_EDGE_P99_MILLISECONDS: Final = 2.0
+EDGE_TOLERANCE: Final = 1e-9
