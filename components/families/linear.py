@@ -13,7 +13,7 @@ from components.families.family import OnRound, Parameters, Part, Range, normali
 # Rows that are transformed at a time: memory stays small whatever the number of rows.
 _BLOCK_ROWS = 100_000
 # A transformed value further from the mean than this many standard deviations says no more than this many.
-_FARTHEST = 10.0
+FARTHEST = 10.0
 # Times come round: they are one column for each value but the first, not a number.
 _CATEGORIES = {"hour": 24, "weekday": 7}
 
@@ -121,7 +121,7 @@ def _design(features: np.ndarray) -> np.ndarray:
 
 def _standard(features: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """The design with mean 0 and scale 1; a missing value stands at the mean."""
-    return np.nan_to_num(np.clip((_design(features) - mean) / scale, -_FARTHEST, _FARTHEST), nan=0.0)
+    return np.nan_to_num(np.clip((_design(features) - mean) / scale, -FARTHEST, FARTHEST), nan=0.0)
 
 
 def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

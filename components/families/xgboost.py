@@ -18,7 +18,7 @@ MAX_ROUNDS, PATIENCE = 400, 20
 # Fixed, not the machine's: sums over another number of threads differ in their last bits.
 THREADS = 2
 # XGBoost holds numbers as float32 and refuses what is infinite there; no feature comes near.
-_LARGEST = 1e30
+LARGEST = 1e30
 
 
 class NoCudaError(RuntimeError):
@@ -143,7 +143,7 @@ def settings(parameters: Parameters, seed: int, device: str) -> dict[str, Any]:
 
 def _bounded(features: np.ndarray) -> np.ndarray:
     """The features with nothing infinite; NaN stays."""
-    return np.clip(features, -_LARGEST, _LARGEST)
+    return np.clip(features, -LARGEST, LARGEST)
 
 
 def _told(xgb: Any, on_round: OnRound) -> Any:
