@@ -1,6 +1,6 @@
 # Every target is one line that calls `python -m`; CI and people call the same ones. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help env doctor up down status train features score lineage reproduce promotions publish predict \
+.PHONY: help env doctor up down status train features score lineage reproduce promotions publish predict edge \
 	test lint bench-up bench-pipeline loadtest bench-serving render policies scan preflight teardown sweep pause resume
 
 PYTHON ?= python3
@@ -47,6 +47,8 @@ predict: ## Ask the deployed bundle for one trip
 loadtest: env ## Load the deployed bundle at a fixed rate and hold it to its budgets (RATE= SECONDS= URL=)
 	@$(PY) $(if $(URL),-m,-m infra.local.client) serving.loadtest $(if $(RATE),--rate "$(RATE)") \
 		$(if $(SECONDS),--seconds "$(SECONDS)") $(if $(URL),--url "$(URL)")
+edge: ## Export the champion for devices, as one ONNX file with its preprocessing (OUT=edge)
+	@$(PY) -m infra.local.client serving.edge --out "$(if $(filter command line,$(origin OUT)),$(OUT),edge)"
 lint: env ## Check format, style and types
 	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m pyright
 test: lint ## Run all tests, among them a whole stack in a scratch clone
