@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from components.features.online import ONLINE_FEATURES
-from components.model import load_model, model_files, verified_hash
+from components.model import load_model, model_files
 from serving.edge import parity
 from serving.edge.budget import Measured, measure, problems
 from serving.edge.graph import build
@@ -44,7 +44,6 @@ def export(registered: RegisteredModel, out: Path) -> Measured:
     """
     out = out.resolve()
     _refuse_others(out)
-    verified_hash(registered.folder)
     manifest_file, native = (registered.folder / name for name in model_files(registered.folder))
     # As for the bundle: the numbers to compare with are those of the version that the bundle has.
     pinned_packages(json.loads(manifest_file.read_text(encoding="utf-8"))["requires"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from onnx import ModelProto, numpy_helper
 
@@ -38,6 +39,16 @@ def difference(model: Model, native: Path, question: parity.Question) -> float:
 @pytest.mark.parametrize("name", NAMES)
 def test_ten_thousand_trips_get_the_numbers_of_the_bundle(loaded: Loaded, name: str) -> None:
     assert difference(*loaded(name), parity.draw(10_000, 5)) < ROUNDING
+
+
+@pytest.mark.parametrize(("name", "limit"), [("linear", 1e-9), ("lightgbm", 1e-9), ("xgboost", 1e-4)])
+def test_more_threads_change_the_last_digits_alone(loaded: Loaded, name: str, limit: float) -> None:
+    model, native = loaded(name)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2
+    session = onnxruntime.InferenceSession(build(model, native).SerializeToString(), options)
+    question = parity.draw()
+    assert parity.difference(parity.expected(model, question), parity.answers(session, question)) < limit
 
 
 @pytest.mark.parametrize("name", TREES)
