@@ -89,10 +89,10 @@ def test_hostile_stored_features_get_the_numbers_of_the_bundle(loaded: Loaded, n
     hostile = [np.nan, np.inf, -np.inf, 1e308, -1e308, 1e39, 3.5e38, 1e30, 1e-320, -0.0]
     question = parity.draw(len(hostile) * 50, 3)
     values = np.repeat(hostile, 50)[:, np.newaxis]
-    assert (
-        difference(*loaded(name), replace(question, online=np.where(question.online > 100, values, question.online)))
-        < ROUNDING
-    )
+    # The service refuses a trip without a distance; a family answers all the same.
+    trips = [{**trip, contract.DISTANCE: np.nan} if row % 7 == 0 else trip for row, trip in enumerate(question.trips)]
+    asked = parity.Question(trips, np.where(question.online > 100, values, question.online))
+    assert difference(*loaded(name), asked) < ROUNDING
 
 
 @pytest.mark.parametrize("name", NAMES)
