@@ -20,6 +20,7 @@ from components import contract
 from components.model import MANIFEST_FILE, ModelIntegrityError, file_hash, load_model, model_files, verified_hash
 from components.platform import Platform
 from components.tracking import TrackingError
+from serving.dockerfile import DOCKERFILE, docker_options, where_template_is_read
 from serving.environment import pinned_packages
 from serving.manifest import BundleError, Content, Manifest, Variant, file_hashes
 from serving.registry import RegisteredModel, UnknownVersionError, download
@@ -54,7 +55,7 @@ def build_bundle(*models: RegisteredModel) -> str:
         raise BundleError(f"{lock} is missing; run this from a clone of the project, where it is committed")
     with tempfile.TemporaryDirectory(prefix="keelson-bundle-") as temporary:
         staging = Path(temporary)
-        for file in needed_files(_ENTRY, _ROOT):
+        for file in [*needed_files(_ENTRY, _ROOT), DOCKERFILE]:
             _copy(_ROOT / file, staging / file)
         for model, variant in zip(models, variants, strict=True):
             for name in model_files(model.folder):
@@ -107,15 +108,16 @@ def _store(manifest: Manifest, staging: Path) -> None:
             shutil.rmtree(built)
         # BentoML adds itself to the list, at the version that builds.
         pins = [f"{name}=={version}" for name, version in manifest.packages.items() if name != "bentoml"]
-        bentoml.bentos.build(
-            f"{_ENTRY}:TripDuration",
-            name=built.parent.name,
-            version=built.name,
-            build_ctx=str(staging),
-            include=["*"],
-            python={"packages": pins, "lock_packages": False},
-            docker={"python_version": f"{sys.version_info.major}.{sys.version_info.minor}"},
-        )
+        with where_template_is_read(staging, built):
+            bentoml.bentos.build(
+                f"{_ENTRY}:TripDuration",
+                name=built.parent.name,
+                version=built.name,
+                build_ctx=str(staging),
+                include=["*"],
+                python={"packages": pins, "lock_packages": False},
+                docker=docker_options(),
+            )
 
 
 def _is_whole(built: Path, tag: str) -> bool:
