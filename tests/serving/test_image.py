@@ -124,6 +124,17 @@ def test_a_bundle_that_is_not_there_is_named_with_the_way_to_build_one(home: Pat
     assert "python -m serving.bundle" in done.stderr
 
 
+def test_a_bundle_without_a_dockerfile_does_not_become_bentomls_own_image(
+    bundle: Path, tag: str, tmp_path: Path
+) -> None:
+    copy = tmp_path / "bentos" / tag.replace(":", "/")
+    shutil.copytree(bundle, copy)
+    (copy / KEPT_DOCKERFILE).unlink()
+    done = run(tmp_path, "-m", image.__name__, tag)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is no bundle with a Dockerfile" in done.stderr
+
+
 def test_a_tag_that_is_no_tag_is_refused(home: Path) -> None:
     done = run(home, "-m", image.__name__, "trip_duration")
     assert (done.returncode, done.stdout) == (1, "")
