@@ -1,7 +1,8 @@
 # Every target is one line that calls `python -m`; CI and people call the same ones. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help env doctor up down status train features score lineage reproduce promotions publish predict edge \
-	test lint bench-up bench-pipeline loadtest bench-serving render policies scan preflight teardown sweep pause resume
+.PHONY: help env doctor up down status train features score lineage reproduce promotions publish predict edge image \
+	test test-image lint bench-up bench-pipeline loadtest bench-serving render policies scan preflight teardown sweep \
+	pause resume
 
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -49,10 +50,14 @@ loadtest: env ## Load the deployed bundle at a fixed rate and hold it to its bud
 		$(if $(SECONDS),--seconds "$(SECONDS)") $(if $(URL),--url "$(URL)")
 edge: ## Export the champion for devices, as one ONNX file with its preprocessing (OUT=edge)
 	@$(PY) -m infra.local.client serving.edge --out "$(if $(filter command line,$(origin OUT)),$(OUT),edge)"
+image: env ## Make a container image of a bundle (BUNDLE=tag BASE_IMAGE=with-python IMAGE=repository:tag)
+	@$(PY) -m serving.image "$(BUNDLE)" $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") $(if $(IMAGE),--image "$(IMAGE)")
 lint: env ## Check format, style and types
 	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m pyright
 test: lint ## Run all tests, among them a whole stack in a scratch clone
 	@$(PY) -m pytest
+test-image: env ## Build a bundle's image on a base made here, and run it (root; gets buildah from Debian)
+	@.ci/install-image-tools && $(PY) -m pytest -s -m image tests/serving/image
 bench-up: env ## Print the local stack's figures on this machine: times, memory, overhead
 	@$(PY) -m infra.local.bench
 bench-pipeline: env ## Print the training pipeline's time and memory on the running stack (ROWS=1000000)
