@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -220,12 +221,14 @@ def test_it_answers_as_its_bundle_does_on_a_read_only_file_system(running: Runni
     who = running.inside("id", "-u").stdout.strip()
     assert who == str(on_cluster.BENTOML_USER)
     for path in ("/home/bentoml/bento/src/bundle.json", "/app/.venv/new", "/etc/passwd"):
-        refused = running.inside("sh", "-c", f"echo changed >> {path}")
-        assert (refused.returncode, "Read-only file system" in refused.stderr) == (2, True)
+        assert running.inside("sh", "-c", f"echo changed >> {path}").returncode == 2
+    # Anybody may write there, but for the file system.
+    assert "Read-only file system" in running.inside("touch", "/var/tmp/new").stderr
     assert running.inside("python3", "-m", "pip").returncode == 1
 
 
 def test_it_starts_from_compiled_files(running: Running) -> None:
     told = running.inside("python3", "-v", "-c", "import bentoml, lightgbm, polars, scipy.sparse").stderr
-    assert "code object from '/app/.venv" not in told
-    assert told.count("matches /app/.venv") > 100
+    loaded = re.findall(r"code object from '/app/\.venv/\S+(\.pyc?)'", told)
+    assert len(loaded) > 100
+    assert set(loaded) == {".pyc"}
