@@ -75,8 +75,8 @@ def plain(platform: Platform, rows: int, seed: int, folder: Path) -> dict[str, f
 def _ingest(platform: Platform, rows: int, seed: int, folder: Path) -> Any:
     from components.ingest import step
 
-    files = {"report": folder / "ingest.json", "page": folder / "ingest.html"}
-    return step.ingest(platform, "synthetic", rows, seed, **files, now=datetime.now(UTC))
+    report, page = folder / "ingest.json", folder / "ingest.html"
+    return step.ingest(platform, "synthetic", rows, seed, report=report, page=page, now=datetime.now(UTC))
 
 
 def _validate(platform: Platform, version: int, folder: Path) -> Any:

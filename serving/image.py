@@ -64,7 +64,7 @@ def labels(manifest: Manifest) -> dict[str, str]:
         "org.opencontainers.image.version": version,
         "org.opencontainers.image.revision": manifest.commit,
         "keelson.bundle": manifest.tag,
-        "keelson.model-version": manifest.provenance.model_version,
+        "keelson.model-versions": ",".join(variant.model_version for variant in manifest.variants),
     }
 
 

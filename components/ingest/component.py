@@ -40,8 +40,9 @@ def ingest(
     from components.platform import Platform
 
     with publish(report) as report_file, publish(page) as page_file:
-        files = {"report": report_file, "page": page_file}
-        asked = {"source": source, "rows": rows, "seed": seed, "expected": fingerprint}
-        result = step.ingest(Platform(), **asked, **files, now=datetime.now(UTC))  # pyright: ignore[reportCallIssue]
+        platform, now = Platform(), datetime.now(UTC)  # pyright: ignore[reportCallIssue]
+        result = step.ingest(
+            platform, source, rows, seed, report=report_file, page=page_file, now=now, expected=fingerprint
+        )
     counts = (result.rows_read, result.rows_written)
     return (result.decision, result.data_version, *counts, result.fingerprint)
