@@ -83,7 +83,7 @@ def test_the_base_image_is_the_components_own_unless_another_is_given() -> None:
 def test_an_image_says_which_bundle_commit_and_model_it_holds(bundle: Path, tag: str) -> None:
     manifest = Manifest.read(bundle / "src")
     said = labels(manifest)
-    assert (said["keelson.bundle"], said["keelson.model-version"]) == (tag, "5")
+    assert (said["keelson.bundle"], said["keelson.model-versions"]) == (tag, "5")
     assert said["org.opencontainers.image.revision"] == manifest.commit
 
 
@@ -110,7 +110,7 @@ def test_without_a_builder_nothing_is_made_and_it_says_what_to_install(home: Pat
 def test_a_changed_bundle_is_not_made_into_an_image(bundle: Path, tag: str, tmp_path: Path) -> None:
     copy = tmp_path / "bentos" / tag.replace(":", "/")
     shutil.copytree(bundle, copy)
-    with (copy / "src" / "model" / "model.txt").open("a") as file:
+    with (copy / "src" / "models" / "5" / "model.txt").open("a") as file:
         file.write("\n")
     done = run(tmp_path, "-m", image.__name__, tag)
     assert (done.returncode, done.stdout) == (1, "")

@@ -15,7 +15,6 @@ from typing import Any
 import pandas as pd
 import pytest
 import uvicorn
-from feast import feature_server
 
 from components import contract
 from components.features.apply import apply
@@ -137,6 +136,9 @@ def feast(platform: Platform) -> Iterator[str]:
             store.write_to_online_store(view, pd.DataFrame([row]))
     with socket.socket() as at:
         at.bind(("127.0.0.1", 0))
+        # Not above: the import tells prometheus_client to share its counts between processes, in every other test too.
+        from feast import feature_server
+
         app = feature_server.get_app(feature_store(platform), 30)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [at]})

@@ -53,7 +53,7 @@ def test_the_image_says_what_it_is_and_whose_user_runs_it(
     assert config["User"] == f"{on_cluster.BENTOML_USER}:{on_cluster.BENTOML_USER}"
     assert {name: value for name, value in config["Labels"].items() if not name.startswith("io.buildah")} == {
         "keelson.bundle": tag,
-        "keelson.model-version": "5",
+        "keelson.model-versions": "5",
         "org.opencontainers.image.base.name": BASE,
         "org.opencontainers.image.revision": manifest.commit,
         "org.opencontainers.image.title": contract.BUNDLE_NAME,
