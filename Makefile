@@ -1,6 +1,6 @@
 # Every target is one line that calls `python -m`; CI and people call the same ones. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help env doctor up down status train features score lineage reproduce promotions publish predict edge image \
+.PHONY: help env doctor up down status train features score lineage reproduce promotions publish bundle predict edge image \
 	test test-image lint bench-up bench-pipeline loadtest bench-serving render policies scan preflight teardown sweep \
 	pause resume
 
@@ -43,6 +43,9 @@ promotions: ## List who promoted which model version, and why (JSON=1)
 	@$(PY) -m infra.local.client components.promotion history $(if $(JSON),--json)
 publish: env ## Give changed components and pipelines new versions, and publish them
 	@$(PY) -m pipelines.compile --bump
+bundle: env ## Build the bundle of the champion, and of the challenger if there is one (CHAMPION= CHALLENGER=)
+	@$(PY) -m infra.local.client serving.bundle $(if $(CHAMPION),--champion "$(CHAMPION)") \
+		$(if $(CHALLENGER),--challenger "$(CHALLENGER)")
 predict: ## Ask the deployed bundle for one trip
 	@$(PY) -m infra.local.client serving.ask
 loadtest: env ## Load the deployed bundle at a fixed rate and hold it to its budgets (RATE= SECONDS= URL=)
