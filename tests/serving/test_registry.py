@@ -113,9 +113,9 @@ def test_a_version_that_is_not_there_is_named(wanted: str, platform: Platform, t
         download(wanted, tmp_path, platform)
 
 
-def bundle(wanted: str, home: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def bundle(wanted: str, home: Path, variables: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **variables, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"}
-    command = [sys.executable, "-m", "serving.bundle", "--champion", wanted]
+    command = [sys.executable, "-m", "serving.bundle", "--champion", wanted, *options]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -128,6 +128,30 @@ def test_the_command_prints_the_tag_last_and_the_bundle_knows_its_origin(
     assert said["model_versions"] == ["1"]
     (variant,) = Manifest.read(tmp_path / "bentos" / said["tag"].replace(":", "/") / "src").variants
     assert (variant.model_version, variant.run_id, variant.data_version) == ("1", run_ids[0], "10")
+
+
+@pytest.mark.usefixtures("run_ids")
+def test_the_registrys_challenger_stands_beside_the_champion_unless_told_otherwise(
+    variables: dict[str, str], mlflow_server: str, tmp_path: Path
+) -> None:
+    with Tracking(mlflow_server) as tracking:
+        tracking.set_alias(contract.MODEL_NAME, contract.CHALLENGER, 2)
+    both, alone, same = (
+        bundle("champion", tmp_path, variables, *options)
+        for options in ([], ["--challenger", "none"], ["--challenger", "1"])
+    )
+    found = [json.loads(done.stdout.splitlines()[-1]) for done in (both, alone, same)]
+    assert [one["model_versions"] for one in found] == [["1", "2"], ["1"], ["1"]]
+    assert found[0]["tag"] != found[1]["tag"] == found[2]["tag"]
+    source = tmp_path / "bentos" / found[0]["tag"].replace(":", "/") / "src"
+    assert [variant.folder for variant in Manifest.read_verified(source).variants] == ["models/1", "models/2"]
+
+
+@pytest.mark.usefixtures("run_ids")
+def test_a_challenger_that_is_not_there_is_named(variables: dict[str, str], tmp_path: Path) -> None:
+    done = bundle("champion", tmp_path, variables, "--challenger", "99")
+    assert done.returncode != 0
+    assert "'99'" in done.stderr
 
 
 @pytest.mark.usefixtures("run_ids")
