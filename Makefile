@@ -1,6 +1,7 @@
 # Every target is one line that calls `python -m`; CI and people call the same ones. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help env doctor up down status train features score lineage reproduce promotions publish bundle predict edge image \
+.PHONY: help env doctor up down status train features score lineage reproduce promotions publish bundle release rollback \
+	demo-release predict edge image \
 	test test-image lint bench-up bench-pipeline loadtest bench-serving render policies scan preflight teardown sweep \
 	pause resume
 
@@ -46,6 +47,12 @@ publish: env ## Give changed components and pipelines new versions, and publish 
 bundle: env ## Build the bundle of the champion, and of the challenger if there is one (CHAMPION= CHALLENGER=)
 	@$(PY) -m infra.local.client serving.bundle $(if $(CHAMPION),--champion "$(CHAMPION)") \
 		$(if $(CHALLENGER),--challenger "$(CHALLENGER)")
+release: ## Try the version that the gate let through, step by step, and let it answer or take it back (PATIENCE= seconds)
+	@$(PY) -m infra.local.release release $(if $(PATIENCE),--patience "$(PATIENCE)")
+rollback: ## Let the other version of the deployed bundle answer again (REASON=)
+	@$(PY) -m infra.local.release rollback --reason "$(REASON)"
+demo-release: ## Show a better model released and a worse one rolled back, under load (ROWS=)
+	@$(PY) -m infra.local.demo_release $(if $(filter command line,$(origin ROWS)),--rows $(ROWS))
 predict: ## Ask the deployed bundle for one trip
 	@$(PY) -m infra.local.client serving.ask
 loadtest: env ## Load the deployed bundle at a fixed rate and hold it to its budgets (RATE= SECONDS= URL=)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from serving.traffic import Mode
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -16,12 +18,11 @@ class Stage:
     name: str
     percent: int | None
 
-    def traffic(self, champion: str, challenger: str) -> dict[str, Any]:
-        """The stack's setting ``traffic`` for this stage, as ``serving.traffic.Traffic`` reads it."""
-        setting: dict[str, Any] = {"champion": champion, "challenger": challenger}
+    def setting(self) -> dict[str, Any]:
+        """``mode`` and ``percent`` of the stack's setting ``traffic``, as ``serving.traffic.Traffic`` reads them."""
         if self.percent is None:
-            return {**setting, "mode": "shadow"}
-        return {**setting, "mode": "canary", "percent": self.percent}
+            return {"mode": Mode.SHADOW}
+        return {"mode": Mode.CANARY, "percent": self.percent}
 
 
 STAGES = (Stage("shadow", None), *(Stage(f"canary {percent} %", percent) for percent in (5, 25, 50)))
