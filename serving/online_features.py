@@ -19,6 +19,8 @@ __all__ = ["ONLINE_FEATURES", "OnlineFeatures", "OnlineFeaturesUnavailableError"
 
 # A request waits at most this long for features; the endpoint then answers 503.
 _TIMEOUT = httpx.Timeout(2.0, connect=0.5)
+# The server closes a connection that was idle for five seconds, and a request that is on its way then gets no answer.
+_LIMITS = httpx.Limits(keepalive_expiry=2.0)
 # How long a probe of the online store counts as an answer to the next one, and how long a server that did not answer in
 # time is left alone: each request would wait as long as the last, only to be told the same.
 _PROBE_SECONDS = 1.0
@@ -34,7 +36,7 @@ class OnlineFeatures:
 
     def __init__(self, server_url: str) -> None:
         # Proxies from the environment are for the outside; the feature server is a neighbour.
-        self._client = httpx.AsyncClient(base_url=server_url, timeout=_TIMEOUT, trust_env=False)
+        self._client = httpx.AsyncClient(base_url=server_url, timeout=_TIMEOUT, limits=_LIMITS, trust_env=False)
         self._probed_at = -_PROBE_SECONDS
         self._silent_until = 0.0
         self._probe_failure: OnlineFeaturesUnavailableError | None = None

@@ -25,7 +25,7 @@ from infra.local.layout import Layout
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Stages are short: the callers ask often, and tell the outcomes at once.
 _RELEASE = ("release", "--interval", "2", "--patience", "300")
-_RATE = 40
+_RATE = 60
 
 
 def main(

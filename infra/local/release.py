@@ -124,7 +124,7 @@ def finish(layout: Layout, console: Console, plan: dict[str, Any], decision: dic
     reason = f"{decision['stage']}: {'; '.join(decision['reasons'])}"
     if decision["action"] == "hold":
         console.print(f"held at {decision['stage']}: the stack stays as it is; make release begins anew")
-        print(json.dumps({"outcome": "held", "champion": champion, "challenger": challenger, "reason": reason}))
+        print(json.dumps({"outcome": "held", "champion": champion, "tried": challenger, "reason": reason}))
         sys.exit(HELD)
     outcome, serves = ("released", challenger) if decision["action"] == "advance" else ("rolled back", champion)
     set_traffic(layout, {"champion": serves})
@@ -133,7 +133,9 @@ def finish(layout: Layout, console: Console, plan: dict[str, Any], decision: dic
         deploy_bundle(layout, console, plan["bundle"])
     told = _settled(layout, challenger, serves, outcome, reason, by="make release")
     console.print(told["says"])
-    print(json.dumps({"outcome": outcome, "champion": serves, "challenger": challenger, "reason": reason}))
+    print(
+        json.dumps({"outcome": outcome, "champion": serves, "before": champion, "tried": challenger, "reason": reason})
+    )
 
 
 def set_traffic(layout: Layout, traffic: dict[str, Any]) -> None:

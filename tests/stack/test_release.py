@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.stack
+pytestmark = pytest.mark.release
 
 
 @pytest.fixture(scope="module")
@@ -17,10 +17,10 @@ def story(stack: Any) -> dict[str, Any]:
 def test_a_better_model_is_released_and_a_worse_one_taken_back_and_no_request_fails(story: dict[str, Any]) -> None:
     assert story["better"]["outcome"] == "released"
     assert "labels" in story["better"]["reason"]
-    assert (story["worse"]["outcome"], story["worse"]["champion"]) == ("rolled back", story["better"]["challenger"])
+    assert (story["worse"]["outcome"], story["worse"]["champion"]) == ("rolled back", story["better"]["champion"])
     assert "it is worse" in story["worse"]["reason"]
     assert story["callers"]["failed"] == 0, story["callers"]["first_failures"]
-    assert {story["better"]["champion"], story["worse"]["champion"]} <= set(story["callers"]["answered"])
+    assert {story["better"]["before"], story["better"]["champion"]} <= set(story["callers"]["answered"])
 
 
 def test_the_stack_says_what_is_served_and_the_registry_agrees(stack: Any, story: dict[str, Any]) -> None:
@@ -37,7 +37,7 @@ def test_a_rollback_lets_the_champion_before_answer_and_none_is_before_the_first
     assert refused.returncode != 0
     assert "say why" in refused.stderr
     done = json.loads(stack.make("rollback", "REASON='a drill'").stdout.strip().splitlines()[-1])
-    assert (done["outcome"], done["champion"]) == ("rolled back", story["better"]["champion"])
+    assert (done["outcome"], done["champion"]) == ("rolled back", story["better"]["before"])
     stack.eventually(lambda: stack.predict().json()["model_version"] == done["champion"])
     assert str(stack.status()["champion"]["version"]) == done["champion"]
     first = stack.make("rollback", "REASON='another drill'", check=False)
