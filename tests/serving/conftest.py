@@ -2,17 +2,27 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
 from components import contract
 from components.families.family import Part, family
-from components.model import Interval, save_model, to_target
+from components.model import Interval, load_model, save_model, to_target
+from serving.application import create_application
+from serving.manifest import Manifest, Variant
+from serving.online_features import OnlineFeatures
+from serving.outcomes import OutcomeLog
+from serving.prediction import Predictor
+from serving.prediction_log import PredictionLog
+from serving.settings import ServingSettings
+from serving.traffic import TrafficFile
 
 
 class FeatureServer:
@@ -107,3 +117,68 @@ def model_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def model_folder(model_of: Callable[[str], Path]) -> Path:
     """A model of one family."""
     return model_of("lightgbm")
+
+
+class Service:
+    """The service's own application, over a bundle with versions 12 and 13 that are the same model.
+
+    Args:
+        model: Folder of the model.
+        feature_server: Its online features.
+    """
+
+    manifest = Manifest(
+        tag="trip_duration:test",
+        commit="unknown",
+        variants=tuple(
+            Variant(model_version=version, run_id=f"r{version}", data_version="0", model_sha256="m")
+            for version in ("12", "13")
+        ),
+        lock_hash="l",
+        packages={},
+        files={},
+    )
+
+    def __init__(self, model: Path, feature_server: FeatureServer) -> None:
+        self._model, self._feature_server = model, feature_server
+
+    @asynccontextmanager
+    async def opening(self, read: ServingSettings) -> AsyncIterator[Predictor]:
+        """What ``create_application`` is given to open."""
+        models = {variant.model_version: load_model(self._model) for variant in self.manifest.variants}
+        traffic = TrafficFile(self.manifest, read.traffic_file)
+        async with OnlineFeatures(read.feast_server_url) as online, AsyncExitStack() as stack:
+            folder, kept = read.prediction_log, {}
+            if folder is not None:
+                kept["log"] = stack.enter_context(PredictionLog(folder, self.manifest.tag))
+                kept["outcomes"] = stack.enter_context(OutcomeLog(folder))
+            yield Predictor(self.manifest, models, online, traffic=traffic, lookup=read.feature_lookup, **kept)
+
+    @contextmanager
+    def client(self, **variables: str) -> Iterator[TestClient]:
+        """A client of the application; ``variables`` of its environment are without KEELSON_ before them."""
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("KEELSON_FEAST_SERVER_URL", self._feature_server.url)
+            for name, value in variables.items():
+                environment.setenv(f"KEELSON_{name}", value)
+            with TestClient(create_application(self.opening), raise_server_exceptions=False) as client:
+                yield client
+
+    @staticmethod
+    def counted(client: TestClient, name: str) -> float:
+        """The sum of a metric's series."""
+        lines = client.get("/metrics").text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+
+@pytest.fixture
+def service(model_folder: Path, feature_server: FeatureServer) -> Service:
+    """The application over a small model and a fresh stand-in of the feature server."""
+    return Service(model_folder, feature_server)
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[TestClient]:
+    """A client of the application with its usual settings."""
+    with service.client() as client:
+        yield client

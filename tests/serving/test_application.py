@@ -2,83 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from components import contract
-from components.model import load_model
 from serving import received
 from serving.admission import MAX_REQUESTS, Admission
 from serving.application import create_application
-from serving.manifest import Manifest, Variant
-from serving.online_features import OnlineFeatures
-from serving.outcomes import MAX_OUTCOMES, OutcomeLog
-from serving.prediction import Predictor
-from serving.prediction_log import PredictionLog
-from serving.received import MAX_BODY_BYTES, MAX_EXPLAINED
-from serving.settings import ServingSettings
-from serving.traffic import TrafficFile
+from serving.received import MAX_BODY_BYTES
 from serving.trips import EXAMPLE_TRIP
 
-MANIFEST = Manifest(
-    tag="trip_duration:test",
-    commit="unknown",
-    variants=tuple(
-        Variant(model_version=version, run_id=f"r{version}", data_version="0", model_sha256="m")
-        for version in ("12", "13")
-    ),
-    lock_hash="l",
-    packages={},
-    files={},
-)
 JSON = {"Content-Type": "application/json"}
-
-
-def opening(folder: Path) -> Callable[[ServingSettings], AbstractAsyncContextManager[Predictor]]:
-    @asynccontextmanager
-    async def opened(read: ServingSettings) -> AsyncIterator[Predictor]:
-        models = {variant.model_version: load_model(folder) for variant in MANIFEST.variants}
-        traffic = TrafficFile(MANIFEST, read.traffic_file)
-        async with OnlineFeatures(read.feast_server_url) as online, AsyncExitStack() as stack:
-            journal, kept = read.prediction_log, {}
-            if journal is not None:
-                kept["log"] = stack.enter_context(PredictionLog(journal, MANIFEST.tag))
-                kept["outcomes"] = stack.enter_context(OutcomeLog(journal))
-            yield Predictor(MANIFEST, models, online, traffic=traffic, lookup=read.feature_lookup, **kept)
-
-    return opened
-
-
-@contextmanager
-def client_of(folder: Path, url: str, **variables: str) -> Iterator[TestClient]:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("KEELSON_FEAST_SERVER_URL", url)
-        for name, value in variables.items():
-            environment.setenv(f"KEELSON_{name}", value)
-        application = create_application(opening(folder))
-        with TestClient(application, raise_server_exceptions=False) as client:
-            yield client
-
-
-@pytest.fixture
-def client(model_folder: Path, feature_server: Any) -> Iterator[TestClient]:
-    with client_of(model_folder, feature_server.url) as client:
-        yield client
-
-
-def counted(client: TestClient, name: str) -> float:
-    lines = client.get("/metrics").text.splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
 def test_one_trip_gives_one_prediction_with_its_origin(client: TestClient) -> None:
@@ -121,9 +60,7 @@ def test_a_character_set_beside_the_type_is_fine(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("declared", [(b"content-length", b"67108864"), (b"transfer-encoding", b"chunked")])
-def test_a_body_that_is_too_large_is_413_before_it_is_read_whole(
-    model_folder: Path, declared: tuple[bytes, bytes]
-) -> None:
+def test_a_body_that_is_too_large_is_413_before_it_is_read_whole(declared: tuple[bytes, bytes], service: Any) -> None:
     chunk, read = b" " * 65_536, 0
     statuses: list[int] = []
 
@@ -138,7 +75,7 @@ def test_a_body_that_is_too_large_is_413_before_it_is_read_whole(
 
     scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "root_path": ""}
     headers = [(b"content-type", b"application/json"), declared]
-    application = create_application(opening(model_folder))
+    application = create_application(service.opening)
     application.state.admission, application.state.predictor = Admission(), None
     asyncio.run(application({**scope, "headers": headers}, receive, send))
     assert statuses == [413]
@@ -162,13 +99,13 @@ def test_without_features_the_answer_is_503_with_the_reason(client: TestClient, 
 
 
 def test_a_zone_that_the_store_does_not_know_is_predicted_without_its_features(
-    client: TestClient, feature_server: Any
+    client: TestClient, feature_server: Any, service: Any
 ) -> None:
     feature_server.unknown = {EXAMPLE_TRIP[contract.PICKUP_ZONE]}
-    before = counted(client, "keelson_serving_missing_features_total")
+    before = service.counted(client, "keelson_serving_missing_features_total")
     assert client.post("/predict", json=EXAMPLE_TRIP).status_code == 200
     missing = len(contract.ZONE_FEATURES) + len(contract.PAIR_FEATURES)
-    assert counted(client, "keelson_serving_missing_features_total") == before + missing
+    assert service.counted(client, "keelson_serving_missing_features_total") == before + missing
 
 
 def test_a_request_keeps_its_id_unless_the_id_is_unsafe(client: TestClient) -> None:
@@ -178,7 +115,7 @@ def test_a_request_keeps_its_id_unless_the_id_is_unsafe(client: TestClient) -> N
         assert (answer.headers["X-Request-ID"] == given_id) is kept
 
 
-def test_a_fault_of_ours_is_500_without_a_word_of_the_request(client: TestClient, feature_server: Any) -> None:
+def test_a_fault_of_ours_is_500_without_a_word_of_the_request(client: TestClient) -> None:
     client.app.state.predictor = None  # pyright: ignore[reportFunctionMemberAccess]
     answer = client.post("/predict", json=EXAMPLE_TRIP)
     assert answer.status_code == 500
@@ -186,13 +123,13 @@ def test_a_fault_of_ours_is_500_without_a_word_of_the_request(client: TestClient
     assert "NoneType" not in answer.text
 
 
-def test_metrics_count_answers_and_hold_nothing_about_a_person(client: TestClient) -> None:
+def test_metrics_count_answers_and_hold_nothing_about_a_person(client: TestClient, service: Any) -> None:
     name = 'keelson_serving_requests_total{status="200"}'
-    before, trips = counted(client, name), counted(client, "keelson_serving_predictions_total")
+    before, trips = service.counted(client, name), service.counted(client, "keelson_serving_predictions_total")
     identity = "rider-4711"
     client.post("/predict", json=[EXAMPLE_TRIP] * 3, headers={"X-Request-ID": identity})
-    assert counted(client, name) == before + 1
-    assert counted(client, "keelson_serving_predictions_total") == trips + 3
+    assert service.counted(client, name) == before + 1
+    assert service.counted(client, "keelson_serving_predictions_total") == trips + 3
     shown = client.get("/metrics").text
     assert identity not in shown
     assert contract.PICKUP_ZONE not in shown
@@ -232,132 +169,9 @@ def test_no_body_is_a_servers_error(client: TestClient, sent: bytes, headers: di
     assert answer.json()["request_id"]
 
 
-def logged(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for file in sorted(folder.iterdir()) for line in file.read_text().splitlines()]
-
-
-def test_contributions_add_up_to_the_prediction(client: TestClient) -> None:
-    (said,) = client.post("/predict?explain=true", json=EXAMPLE_TRIP).json()["predictions"]
-    assert set(said["contributions"]) == set(contract.MODEL_FEATURES)
-    total = said["base"] + sum(said["contributions"].values())
-    assert np.expm1(total) == pytest.approx(said[contract.TARGET], rel=1e-6)
-    (plain,) = client.post("/predict?explain=false", json=EXAMPLE_TRIP).json()["predictions"]
-    assert plain == {contract.TARGET: said[contract.TARGET]}
-
-
-@pytest.mark.parametrize("query", ["explain=yes", "explian=true", "explain=true&x=1"])
-def test_an_option_that_there_is_not_is_422_by_its_name(client: TestClient, query: str) -> None:
-    answer = client.post(f"/predict?{query}", json=EXAMPLE_TRIP)
-    assert answer.status_code == 422
-    assert answer.json()["detail"][0]["field"].startswith("query.")
-
-
-def test_more_trips_than_can_be_explained_are_422(client: TestClient) -> None:
-    assert client.post("/predict?explain=true", json=[EXAMPLE_TRIP] * MAX_EXPLAINED).status_code == 200
-    assert client.post("/predict?explain=true", json=[EXAMPLE_TRIP] * (MAX_EXPLAINED + 1)).status_code == 422
-
-
-def test_what_is_served_is_told_with_its_origin(client: TestClient) -> None:
-    said = client.get("/model").json()
-    assert said["bundle"] == "trip_duration:test"
-    assert [(one["model_version"], one["run_id"], one["family"]) for one in said["variants"]] == [
-        ("12", "r12", "lightgbm"),
-        ("13", "r13", "lightgbm"),
-    ]
-    assert said["traffic"] == {"champion": "12", "mode": "off"}
-    assert datetime.fromisoformat(said["since"]) <= datetime.now(UTC)
-
-
-def test_a_canary_answers_its_share_of_the_keys_and_both_are_logged_with_their_version(
-    model_folder: Path, feature_server: Any, tmp_path: Path
-) -> None:
-    traffic, journal = tmp_path / "traffic.json", tmp_path / "log"
-    traffic.write_text('{"champion": "12", "challenger": "13", "mode": "canary", "percent": 50}')
-    variables = {"TRAFFIC_FILE": str(traffic), "PREDICTION_LOG": str(journal)}
-    with client_of(model_folder, feature_server.url, **variables) as client:
-        told = {}
-        for number in range(40):
-            headers = {"X-Routing-Key": f"session {number % 20}", "X-Request-ID": f"r{number}"}
-            said = client.post("/predict", json=EXAMPLE_TRIP, headers=headers).json()
-            told[f"r{number}"] = (said["variant"], said["model_version"])
-        assert set(told.values()) == {("champion", "12"), ("challenger", "13")}
-        assert all(told[f"r{number}"] == told[f"r{number + 20}"] for number in range(20))
-        shown = client.get("/metrics").text
-        assert 'keelson_serving_predictions_total{model_version="13",variant="challenger"}' in shown
-    lines = {(line["request_id"], line["role"]): (line["variant"], line["model_version"]) for line in logged(journal)}
-    assert {request: lines[request, "answer"] for request in told} == told
-    other = {("champion", "12"): ("challenger", "13"), ("challenger", "13"): ("champion", "12")}
-    assert {request: lines[request, "shadow"] for request in told} == {key: other[value] for key, value in told.items()}
-    assert "session" not in "".join(file.read_text() for file in journal.iterdir())
-
-
-def test_a_shadow_is_logged_beside_the_answer_and_its_failure_is_nobodys(
-    model_folder: Path, feature_server: Any, tmp_path: Path
-) -> None:
-    traffic, journal = tmp_path / "traffic.json", tmp_path / "log"
-    traffic.write_text('{"champion": "12", "challenger": "13", "mode": "shadow"}')
-    variables = {"TRAFFIC_FILE": str(traffic), "PREDICTION_LOG": str(journal)}
-    with client_of(model_folder, feature_server.url, **variables) as client:
-        said = client.post("/predict", json=[EXAMPLE_TRIP] * 2).json()
-        assert (said["variant"], said["model_version"]) == ("champion", "12")
-        lines = logged(journal)
-        assert [(line["role"], line["model_version"], line["index"]) for line in lines] == [
-            ("answer", "12", 0),
-            ("answer", "12", 1),
-            ("shadow", "13", 0),
-            ("shadow", "13", 1),
-        ]
-        assert lines[0]["features"] == lines[2]["features"]
-        models = client.app.state.predictor.models  # pyright: ignore[reportFunctionMemberAccess]
-        models["13"] = None
-        before = counted(client, "keelson_serving_variant_errors_total")
-        assert client.post("/predict", json=EXAMPLE_TRIP).status_code == 200
-        assert counted(client, "keelson_serving_variant_errors_total") == before + 1
-        assert [line[contract.TARGET] for line in logged(journal)[-1:]] == [None]
-
-
-def test_a_canary_that_fails_leaves_its_callers_to_the_champion(
-    model_folder: Path, feature_server: Any, tmp_path: Path
-) -> None:
-    traffic = tmp_path / "traffic.json"
-    traffic.write_text('{"champion": "12", "challenger": "13", "mode": "canary", "percent": 100}')
-    with client_of(model_folder, feature_server.url, TRAFFIC_FILE=str(traffic)) as client:
-        assert client.post("/predict", json=EXAMPLE_TRIP).json()["variant"] == "challenger"
-        client.app.state.predictor.models["13"] = None  # pyright: ignore[reportFunctionMemberAccess]
-        answer = client.post("/predict", json=EXAMPLE_TRIP)
-        assert (answer.status_code, answer.json()["variant"]) == (200, "champion")
-
-
-@pytest.mark.parametrize("lookup", ["optional", "off"])
-def test_where_the_settings_do_without_features_the_answer_says_so(
-    lookup: str, model_folder: Path, feature_server: Any
-) -> None:
-    feature_server.broken = (500, b"{}")
-    with client_of(model_folder, feature_server.url, FEATURE_LOOKUP=lookup) as client:
-        before = counted(client, "keelson_serving_degraded_predictions_total")
-        answer = client.post("/predict", json=EXAMPLE_TRIP)
-        assert (answer.status_code, answer.json()["degraded"]) == (200, True)
-        assert counted(client, "keelson_serving_degraded_predictions_total") == before + 1
-        feature_server.broken = None
-        assert client.post("/predict", json=EXAMPLE_TRIP).json()["degraded"] is (lookup == "off")
-    assert bool(feature_server.asked) is (lookup == "optional")
-
-
-def test_a_log_that_cannot_be_written_costs_no_answer(model_folder: Path, feature_server: Any, tmp_path: Path) -> None:
-    journal = tmp_path / "log"
-    with client_of(model_folder, feature_server.url, PREDICTION_LOG=str(journal)) as client:
-        journal.rmdir()
-        journal.write_text("in the way")
-        before = counted(client, "keelson_serving_log_failures_total")
-        assert client.post("/predict", json=EXAMPLE_TRIP).status_code == 200
-        assert counted(client, "keelson_serving_log_failures_total") == before + 1
-
-
-def test_those_that_come_when_all_places_are_taken_are_turned_away_at_once(
-    model_folder: Path, feature_server: Any
-) -> None:
+def test_those_that_come_when_all_places_are_taken_are_turned_away_at_once(feature_server: Any, service: Any) -> None:
     async def asked(at_once: int) -> list[httpx.Response]:
-        application = create_application(opening(model_folder))
+        application = create_application(service.opening)
         async with application.router.lifespan_context(application):
             transport = httpx.ASGITransport(application)
             async with httpx.AsyncClient(transport=transport, base_url="http://bundle") as client:
@@ -375,7 +189,7 @@ def test_those_that_come_when_all_places_are_taken_are_turned_away_at_once(
     assert later.status_code == 200
 
 
-def test_a_body_that_comes_too_slowly_is_408(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_comes_too_slowly_is_408(monkeypatch: pytest.MonkeyPatch, service: Any) -> None:
     monkeypatch.setattr(received, "BODY_SECONDS", 0.05)
     statuses: list[int] = []
 
@@ -389,38 +203,7 @@ def test_a_body_that_comes_too_slowly_is_408(model_folder: Path, monkeypatch: py
 
     scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "root_path": ""}
     headers = [(b"content-type", b"application/json")]
-    application = create_application(opening(model_folder))
+    application = create_application(service.opening)
     application.state.admission, application.state.predictor = Admission(), None
     asyncio.run(application({**scope, "headers": headers}, receive, send))
     assert statuses == [408]
-
-
-def test_an_outcome_is_kept_and_a_wrong_one_is_refused_by_its_field(
-    model_folder: Path, feature_server: Any, tmp_path: Path
-) -> None:
-    journal = tmp_path / "log"
-    with client_of(model_folder, feature_server.url, PREDICTION_LOG=str(journal)) as client:
-        good = [
-            {"request_id": "r-1", "duration_seconds": 600.5},
-            {"request_id": "r-1", "index": 1, "duration_seconds": 60},
-        ]
-        answer = client.post("/outcomes", json=good)
-        assert (answer.status_code, answer.json()) == (202, {"kept": 2})
-        for wrong, field in [
-            ([{"request_id": "r-1"}], "[0].duration_seconds"),
-            ([{"request_id": "r-1", "duration_seconds": -1}], "[0].duration_seconds"),
-            ([{"request_id": "a b", "duration_seconds": 60}], "[0].request_id"),
-            ([], "body"),
-            (good * MAX_OUTCOMES, "body"),
-        ]:
-            refusal = client.post("/outcomes", json=wrong)
-            assert (refusal.status_code, refusal.json()["detail"][0]["field"]) == (422, field)
-        assert client.post("/outcomes", content=b"{", headers=JSON).status_code == 400
-        assert client.post("/outcomes", content=b"[]", headers={"Content-Type": "text/plain"}).status_code == 415
-    (first, second) = (line for line in logged(journal) if "role" not in line)
-    assert (first["request_id"], first["index"], first["duration_seconds"]) == ("r-1", 0, 600.5)
-    assert (second["index"], second["duration_seconds"]) == (1, 60)
-
-
-def test_outcomes_are_refused_where_none_are_kept(client: TestClient) -> None:
-    assert client.post("/outcomes", json=[{"request_id": "r", "duration_seconds": 60}]).status_code == 503
