@@ -56,7 +56,8 @@ demo-release: ## Show a better model released and a worse one rolled back, under
 predict: ## Ask the deployed bundle for one trip
 	@$(PY) -m infra.local.client serving.ask
 loadtest: env ## Load the deployed bundle at a fixed rate and hold it to its budgets (RATE= SECONDS= URL=)
-	@$(PY) $(if $(URL),-m,-m infra.local.client) serving.loadtest $(if $(RATE),--rate "$(RATE)") \
+	@vegeta=$$($(PY) -m infra.tools.program load vegeta) && PATH="$${vegeta%/*}:$$PATH" \
+		$(PY) $(if $(URL),-m,-m infra.local.client) serving.loadtest $(if $(RATE),--rate "$(RATE)") \
 		$(if $(SECONDS),--seconds "$(SECONDS)") $(if $(URL),--url "$(URL)")
 edge: ## Export the champion for devices, as one ONNX file with its preprocessing (OUT=edge)
 	@$(PY) -m infra.local.client serving.edge --out "$(if $(filter command line,$(origin OUT)),$(OUT),edge)"
@@ -75,7 +76,8 @@ bench-up: env ## Print the local stack's figures on this machine: times, memory,
 bench-pipeline: env ## Print the training pipeline's time and memory on the running stack (ROWS=1000000)
 	@$(PY) -m infra.local.client pipelines.bench $(if $(filter command line,$(origin ROWS)),--rows $(ROWS))
 bench-serving: env ## Print the bundle's figures beside other servers of the same model, with the running stack
-	@$(PY) -m infra.local.client serving.loadtest.bench
+	@vegeta=$$($(PY) -m infra.tools.program load vegeta) && PATH="$${vegeta%/*}:$$PATH" \
+		$(PY) -m infra.local.client serving.loadtest.bench
 render: env ## Write what a cloud stack is made of, for review, without an account (STACK= OUT=)
 	@$(PY) -m infra.render --stack "$(STACK)" --out "$(OUT)"
 policies: env ## Hold the policies against every cloud stack

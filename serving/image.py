@@ -94,7 +94,7 @@ def make_image(tag: str, name: str | None, base_image: str | None) -> dict[str, 
     with tempfile.TemporaryDirectory(prefix="keelson-image-") as temporary:
         options = [f"label={key}={value}" for key, value in labels(manifest).items()]
         options += [f"build-arg=BASE_IMAGE={base_image}"] if base_image else []
-        options += [f"secret=id={key},src={file}" for key, file in _secrets(Path(temporary)).items()]
+        options += [f"secret=id={key},src={file}" for key, file in _secrets(Path(temporary), dict(os.environ)).items()]
         identity = Path(temporary, "id")
         _containerize(tag, chosen, image, [*options, f"iidfile={identity}"])
         return {"bundle": tag, "image": image, "id": identity.read_text().strip(), "builder": chosen}
@@ -106,12 +106,12 @@ def _works(command: tuple[str, ...]) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def _secrets(folder: Path) -> dict[str, Path]:
+def _secrets(folder: Path, variables: Mapping[str, str]) -> dict[str, Path]:
     """Files that are there while packages are installed and in no layer of the image: an index may hold a password."""
-    found = next((os.environ[name] for name in _CERTIFICATES if os.environ.get(name)), None)
+    found = next((variables[name] for name in _CERTIFICATES if variables.get(name)), None)
     configuration = folder / "pip.conf"
     configuration.touch(mode=0o600)
-    configuration.write_text(pip_configuration(os.environ, "/run/secrets/ca-bundle" if found else None))
+    configuration.write_text(pip_configuration(variables, "/run/secrets/ca-bundle" if found else None))
     return {"pip-conf": configuration, **({"ca-bundle": Path(found)} if found else {})}
 
 

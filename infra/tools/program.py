@@ -1,4 +1,7 @@
-"""The program of a tool that is no part of the stack: what needs it gets it, when it needs it."""
+"""The program of a tool that is no part of the stack: what needs it gets it, when it needs it.
+
+``python -m infra.tools.program GROUP NAME`` prints its path, for those who may not import this.
+"""
 
 import os
 import sys
@@ -29,3 +32,16 @@ def program(name: str, *, group: str) -> Path:
     if isinstance(found, Missing):
         raise MissingProgramError(f"{name} is missing ({'; '.join(found.reasons)}). {how_to_get(tool)}")
     return found.programs[name]
+
+
+def main() -> None:
+    """Print the path of the program that the command line names."""
+    group, name = sys.argv[1:]
+    try:
+        print(program(name, group=group))
+    except MissingProgramError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 
 from components.platform import Platform
-from infra.tools.program import MissingProgramError
 from serving.loadtest.load import RATE, SECONDS, run
 from serving.loadtest.report import Budgets, Report, judge
 from serving.loadtest.vegeta import LoadError
@@ -31,7 +30,7 @@ def main(
     console.print(f"{rate} requests/s for {seconds} s to {address}")
     try:
         found = run(address, rate, seconds)
-    except (LoadError, MissingProgramError) as error:
+    except LoadError as error:
         sys.exit(f"make loadtest: {error}")
     except KeyboardInterrupt:
         sys.exit("make loadtest: interrupted; nothing was judged")

@@ -5,12 +5,13 @@ from the request alone are sent ready-made.
 """
 
 import json
-import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from components.model import Model, load_model
 from serving.online_features import OnlineFeatures
@@ -23,9 +24,23 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
+class BareSettings(BaseSettings):
+    """What the benchmark tells the servers that it compares with.
+
+    Attributes:
+        model: Folder of the model.
+        feature_server: Address of the feature server, for those that look features up.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    model: Path = Field(validation_alias=MODEL_VARIABLE)
+    feature_server: str = Field(default="", validation_alias=FEATURE_SERVER_VARIABLE)
+
+
 def without_lookup() -> Application:
     """``{"features": [...]}`` holds all of MODEL_FEATURES; the answer is ``{"seconds": ...}``."""
-    model = load_model(Path(os.environ[MODEL_VARIABLE]))
+    model = load_model(BareSettings().model)  # pyright: ignore[reportCallIssue]
 
     async def predict(given: dict[str, Any]) -> float:
         return _predicted(model, given["features"])
@@ -35,7 +50,8 @@ def without_lookup() -> Application:
 
 def with_lookup() -> Application:
     """``{"zones": [pick-up, drop-off], "features": [...]}`` holds REQUEST_FEATURES; the others are looked up."""
-    model, online = load_model(Path(os.environ[MODEL_VARIABLE])), OnlineFeatures(os.environ[FEATURE_SERVER_VARIABLE])
+    settings = BareSettings()  # pyright: ignore[reportCallIssue]
+    model, online = load_model(settings.model), OnlineFeatures(settings.feature_server)
 
     async def predict(given: dict[str, Any]) -> float:
         pickup, dropoff = given["zones"]

@@ -18,7 +18,6 @@ import typer
 from rich.console import Console
 
 from components.platform import Platform
-from infra.tools.program import MissingProgramError
 from serving.bundle import build_bundle
 from serving.loadtest import contestants as servers
 from serving.loadtest.figures import overload, throughput
@@ -36,8 +35,7 @@ def measure(feature_server: str, rounds: int, seconds: int, console: Console) ->
     """Train, bundle, start all servers, and load them in turn.
 
     Raises:
-        LoadError: The load generator failed.
-        MissingProgramError: It cannot be had.
+        LoadError: The load generator failed, or is not there.
     """
     found = Bench()
     with tempfile.TemporaryDirectory(prefix="keelson-bench-") as folder, ExitStack() as ending:
@@ -114,7 +112,7 @@ def main(
     feature_server = Platform().feast_server_url  # pyright: ignore[reportCallIssue]
     try:
         found = measure(feature_server, rounds, seconds, console)
-    except (LoadError, MissingProgramError) as error:
+    except LoadError as error:
         sys.exit(f"make bench-serving: {error}")
     except KeyboardInterrupt:
         sys.exit("make bench-serving: interrupted; the servers are ended")

@@ -58,7 +58,7 @@ def variables(contestant: Contestant) -> dict[str, str]:
     """All variables of the server's process."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_WITHHELD)}
     # MLflow's command starts a program of this environment by its name.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
     return {**kept, **_NO_TELEMETRY, "PATH": path, "PYTHONPATH": str(_ROOT), **contestant.environment}
 
 

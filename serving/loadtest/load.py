@@ -21,8 +21,7 @@ def run(url: str, rate: int = RATE, seconds: int = SECONDS) -> Report:
         seconds: For how long.
 
     Raises:
-        LoadError: The service cannot be reached or does not answer a trip, or the load generator failed.
-        MissingProgramError: The load generator cannot be had.
+        LoadError: The service cannot be reached or does not answer a trip, or the load generator failed or is missing.
         ValueError: The rate or the time is not positive.
     """
     if rate < 1 or seconds < 1:

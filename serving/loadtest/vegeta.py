@@ -1,19 +1,17 @@
 """The load generator: vegeta, a Go program (https://github.com/tsenart/vegeta).
 
-Its version is pinned in ``infra/tools``; it is got when a load test first needs it.
+Its version is pinned in ``infra/tools``; ``make loadtest`` and ``make bench-serving`` get it and put it on PATH.
 """
 
 import csv
 import io
+import shutil
 import subprocess
 import tempfile
 from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-
-from infra.tools.program import program
 
 # A request without an answer by then is an error.
 TIMEOUT_SECONDS = 10
@@ -60,8 +58,7 @@ def attack_at(rate: int, seconds: int, targets: Path) -> list[Hit]:
         All requests in the order of sending.
 
     Raises:
-        LoadError: vegeta failed.
-        MissingProgramError: vegeta cannot be had.
+        LoadError: vegeta failed, or is not on PATH.
     """
     # Without a limit of workers a slow answer never delays the next request.
     return _attack(["-rate", f"{rate}/1s", "-duration", f"{seconds}s"], targets)
@@ -76,11 +73,6 @@ def attack_from(clients: int, seconds: float, targets: Path) -> list[Hit]:
     return _attack(["-rate", "0", "-duration", f"{seconds}s", *workers], targets)
 
 
-@cache
-def _program() -> Path:
-    return program("vegeta", group="load")
-
-
 def _attack(how: Sequence[str], targets: Path) -> list[Hit]:
     with tempfile.TemporaryDirectory(prefix="keelson-load-") as folder:
         results = Path(folder) / "results"
@@ -91,7 +83,10 @@ def _attack(how: Sequence[str], targets: Path) -> list[Hit]:
 
 
 def _run(arguments: Sequence[str]) -> str:
-    done = subprocess.run([str(_program()), *arguments], capture_output=True, text=True, check=False)
+    program = shutil.which("vegeta")
+    if program is None:
+        raise LoadError("vegeta is not on PATH; `make loadtest` gets it first")
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise LoadError(f"vegeta {arguments[0]} failed with exit status {done.returncode}: {last}")

@@ -175,3 +175,9 @@ def test_the_exit_status_and_the_last_line_say_whether_the_budgets_were_met(
     told = json.loads(done.stdout.splitlines()[-1])
     assert (done.returncode, told["met"], bool(told["reasons"])) == (code, code == 0, code == 1), done.stderr
     assert told["statuses"] == {str(status): len(service.sent)}
+
+
+def test_without_a_load_generator_it_says_how_to_get_one(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(LoadError, match="vegeta is not on PATH; `make loadtest` gets it first"):
+        run(service.url, rate=5, seconds=1)
