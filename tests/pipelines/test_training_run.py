@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from components import contract
 from components.platform import Platform
+from components.promotion import history
 from components.recording import champion
 from components.tracking import ModelVersion, Tracking
 from components.trips import synthetic
@@ -224,6 +225,34 @@ def test_a_second_request_joins_the_run_that_is_under_way(live: Platform) -> Non
     newest = current_champion(live)
     assert newest is not None
     assert newest.version == 1
+
+
+def test_two_different_runs_at_once_keep_apart_what_they_make_and_one_is_first(live: Platform, tmp_path: Path) -> None:
+    given = os.environ | environment(live)
+    both = [
+        subprocess.Popen(command(4000, seed), env=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for seed in (3, 9)
+    ]
+    lines = [json.loads(process.communicate()[0].splitlines()[-1]) for process in both]
+    assert [(line["status"], line["joined"]) for line in lines] == [("succeeded", False)] * 2, lines
+    records = [logged(live, line["run_id"]) for line in lines]
+    assert [record["params"]["seed"] for record in records] == ["3", "9"]
+    assert len({record["tags"]["keelson.data_version"] for record in records}) == 2
+    promoted = [one for one in history(live) if one.promoted]
+    newest = current_champion(live)
+    assert newest is not None
+    assert newest.version == promoted[0].version
+    assert [one.found for one in promoted].count(None) == 1
+
+    # Alone and from nothing the second comes out the same to the byte: it had nothing of the first.
+    empty = live.model_copy(update={"pipeline_root": str(tmp_path / "empty")})
+    code, alone = run(empty, seed=9)
+    assert (code, alone["cached"], alone["metrics"]) == (0, [], lines[1]["metrics"])
+    step = "keelson.step.train.lightgbm"
+    digests = [
+        json.loads(tags[step])["digests"] for tags in (records[1]["tags"], logged(live, alone["run_id"])["tags"])
+    ]
+    assert digests[0] == digests[1]
 
 
 def test_a_step_that_is_killed_is_started_anew_and_the_run_succeeds(live: Platform) -> None:
