@@ -101,9 +101,26 @@ def repair(layout: Layout) -> list[str]:
     processes.end(orphans, patience=2)
     for lock in locks:
         lock.unlink(missing_ok=True)
-    return [f"ended {len(orphans)} leftover Pulumi processes"] * bool(orphans) + [
-        f"removed a lock that a killed Pulumi left ({lock.name})" for lock in locks
-    ]
+    forgotten = _forget_pending_creates(layout)
+    return (
+        [f"ended {len(orphans)} leftover Pulumi processes"] * bool(orphans)
+        + [f"removed a lock that a killed Pulumi left ({lock.name})" for lock in locks]
+        + [f"forgot {forgotten} creations that a killed Pulumi began"] * bool(forgotten)
+    )
+
+
+def _forget_pending_creates(layout: Layout) -> int:
+    """Drop what a killed Pulumi noted as begun: Pulumi itself asks a person about it, and keeps it until then."""
+    state = json.loads(run(layout, "stack", "export", "--stack", STACK, quiet=True))
+    pending = (state.get("deployment") or {}).pop("pending_operations", None) or []
+    if pending:
+        file = layout.local / "repaired-state.json"
+        write_private(file, json.dumps(state))
+        try:
+            run(layout, "stack", "import", "--file", str(file), "--stack", STACK, quiet=True)
+        finally:
+            file.unlink(missing_ok=True)
+    return len(pending)
 
 
 def _is_ours(process: psutil.Process, layout: Layout) -> bool:
