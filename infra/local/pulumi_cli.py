@@ -111,6 +111,9 @@ def repair(layout: Layout) -> list[str]:
 
 def _forget_pending_creates(layout: Layout) -> int:
     """Drop what a killed Pulumi noted as begun: Pulumi itself asks a person about it, and keeps it until then."""
+    kept = state_file(layout)
+    if not kept.exists() or "pending_operations" not in kept.read_text(encoding="utf-8"):
+        return 0
     state = json.loads(run(layout, "stack", "export", "--stack", STACK, quiet=True))
     pending = (state.get("deployment") or {}).pop("pending_operations", None) or []
     if pending:
