@@ -1,6 +1,9 @@
 """Composition root: stack configuration → validated settings → layers → exports."""
 
 import pathlib
+import signal
+import sys
+import threading
 
 import pulumi
 from pulumi.runtime.config import CONFIG
@@ -18,6 +21,7 @@ def main() -> None:
     Raises:
         pulumi.RunError: A setting is wrong, or there is no such stack; the message is one sentence.
     """
+    _end_quietly_when_interrupted()
     try:
         chosen = settings.load(pulumi.get_stack(), pulumi.get_project(), CONFIG.get())
     except settings.SettingsError as error:
@@ -25,6 +29,12 @@ def main() -> None:
     values = _local(chosen) if isinstance(chosen, LocalSettings) else _cloud(chosen)
     for name, value in values.items():
         pulumi.export(name, value)
+
+
+def _end_quietly_when_interrupted() -> None:
+    """Pulumi interrupts the program when a resource fails; a traceback of that would bury what the resource says."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, lambda number, _: sys.exit(128 + number))
 
 
 def _local(chosen: LocalSettings) -> dict[str, pulumi.Input[str]]:
