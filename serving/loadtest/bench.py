@@ -66,7 +66,7 @@ def measure(feature_server: str, rounds: int, seconds: int, console: Console) ->
 def _contestants(scratch: Path, feature_server: str) -> list[servers.Contestant]:
     model = servers.train(scratch / "model")
     os.environ.update(BENTOML_HOME=str(scratch / "bentos"), BENTOML_DO_NOT_TRACK="True")
-    bundle = build_bundle(RegisteredModel(model, version="bench", run_id="none", data_version="none"))
+    bundle = build_bundle(RegisteredModel(model, version="1", run_id="none", data_version="none"))
     return servers.contestants(model, bundle, scratch, feature_server)
 
 
