@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import described, metrics
 from serving.admission import Admission, FullError
@@ -48,13 +48,12 @@ class Application(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        # BentoML mounts the application at the root; then path is as it was sent.
-        if scope["type"] == "http" and scope["path"] == PREDICT and scope["method"] == "POST":
-            await self._predict(scope, receive, send)
+        if asks_for_prediction(scope):
+            await self.predict(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
-    async def _predict(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def predict(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``POST /predict``: see ``serving.openapi`` for what goes in and out."""
         started = time.perf_counter()
         headers: Headers = dict(scope["headers"])
@@ -75,7 +74,7 @@ class Application(Starlette):
         await send({"type": "http.response.start", "status": status, "headers": _head(status, identity, body)})
         await send({"type": "http.response.body", "body": body})
         if answer is not None and answer.assignment.shadow is not None:
-            self.state.predictor.shadow(answer)
+            await self.state.predictor.shadow(answer)
 
     async def _answered(self, scope: Scope, headers: Headers, identity: str, receive: Receive) -> "Answer":
         """The answer to a good request.
@@ -102,6 +101,29 @@ class Application(Starlette):
             raise Refusal(503, f"No features: {error}.") from None
         finally:
             admission.leave()
+
+
+class Shortcut:
+    """An ASGI application that takes predictions before another one, with all its layers, is asked.
+
+    BentoML's timeout, tracing, request context, error pages and routes are for its own API methods. Together they cost
+    more than all that a prediction needs, and the application has its own limits of time and answers for errors.
+    """
+
+    def __init__(self, app: ASGIApp, application: Application) -> None:
+        self._app, self._application = app, application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if asks_for_prediction(scope):
+            await self._application.predict(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def asks_for_prediction(scope: Scope) -> bool:
+    """Whether this is ``POST /predict``; BentoML mounts the application at the root, so the path is as it was sent."""
+    return scope["type"] == "http" and scope["path"] == PREDICT and scope["method"] == "POST"
 
 
 def create_application(opening: Opening) -> Application:

@@ -139,10 +139,10 @@ class Predictor:
             contributions=model.contributions(features) if explain else None,
         )
         metrics.predicted(assignment.variant, assignment.version, len(seconds))
-        self._note(answer, assignment.variant, "answer", assignment.version, seconds, elapsed)
+        await self._note(answer, assignment.variant, "answer", assignment.version, seconds, elapsed)
         return answer
 
-    def shadow(self, answer: Answer) -> None:
+    async def shadow(self, answer: Answer) -> None:
         """Let the other variant predict for the log alone what was answered already; its failures touch nobody."""
         version, variant = answer.assignment.shadow, answer.assignment.shadow_variant
         if version is None:
@@ -156,7 +156,7 @@ class Predictor:
             seconds = [None] * len(answer.trips)
         else:
             metrics.SHADOW_PREDICTIONS.labels(version).inc(len(seconds))
-        self._note(answer, variant, "shadow", version, seconds, time.perf_counter() - started)
+        await self._note(answer, variant, "shadow", version, seconds, time.perf_counter() - started)
 
     async def check_ready(self) -> None:
         """Return if a request could be answered now.
@@ -198,7 +198,7 @@ class Predictor:
         metrics.VARIANT_ERRORS.labels(variant, version).inc()
         _log.exception("model version %s did not predict", version)
 
-    def _note(
+    async def _note(
         self,
         answer: Answer,
         variant: str,
@@ -221,6 +221,7 @@ class Predictor:
                 milliseconds=elapsed * 1e3,
                 degraded=answer.degraded,
             )
+            await self._journal.written()
         except OSError:
             # A full disk is no reason to leave callers without an answer; an alert looks at the count.
             metrics.LOG_FAILURES.inc()

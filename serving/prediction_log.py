@@ -1,9 +1,11 @@
 """Every prediction with what it was made from, as lines of JSON in a folder (``serving.journal``).
 
-They are written before the caller has its answer: a service that is killed has lost none that it answered. Each worker
-writes files of its own. A caller's routing key is not kept.
+They are written before the caller has its answer: a service that is killed has lost none that it answered. Requests
+that are answered at the same time share one write, as each costs as much as the model. Each worker writes files of its
+own. A caller's routing key is not kept.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,12 +30,16 @@ class PredictionLog:
 
     def __init__(self, folder: Path, bundle: str) -> None:
         self._journal, self._bundle = Journal(folder, KIND), bundle
+        self._lines = bytearray()
+        self._waiting: list[asyncio.Future[None]] = []
 
     def __enter__(self) -> "PredictionLog":
         self._journal.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
+        if self._lines:
+            self._write()
         self._journal.__exit__(*error)
 
     def write(
@@ -49,7 +55,7 @@ class PredictionLog:
         milliseconds: float,
         degraded: bool,
     ) -> None:
-        """Append one line for each prediction.
+        """Append one line for each prediction; ``written`` tells when they are in the file.
 
         Args:
             request_id: With the trip's place in the request and the role, what a line is known by.
@@ -73,7 +79,6 @@ class PredictionLog:
             "milliseconds": round(milliseconds, 3),
             "degraded": degraded,
         }
-        lines = bytearray()
         for index, (trip, row, predicted) in enumerate(zip(trips, features.tolist(), seconds, strict=True)):
             line = {
                 **shared,
@@ -82,6 +87,35 @@ class PredictionLog:
                 "features": row,
                 contract.TARGET: predicted,
             }
-            lines += to_json(line, inf_nan_mode="null")
-            lines += b"\n"
-        self._journal.append(lines)
+            self._lines += to_json(line, inf_nan_mode="null")
+            self._lines += b"\n"
+
+    async def written(self) -> None:
+        """Return when all lines are written, together with those of others until the event loop's next turn.
+
+        Raises:
+            OSError: It could not be written, and is dropped: the next lines must not wait for it.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._write)
+        # One of its own for each: where a caller is gone, the others must not be cancelled with it.
+        waiting = loop.create_future()
+        self._waiting.append(waiting)
+        await waiting
+
+    def _write(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        lines, self._lines = self._lines, bytearray()
+        error: OSError | None = None
+        try:
+            self._journal.append(lines)
+        except OSError as failed:
+            error = failed
+        for one in waiting:
+            if one.done():
+                continue
+            if error is None:
+                one.set_result(None)
+            else:
+                one.set_exception(error)

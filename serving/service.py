@@ -4,17 +4,19 @@ All behaviour is in ``serving.application``; this module only says how BentoML r
 """
 
 import asyncio
+import gc
+import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bentoml
 from starlette.exceptions import HTTPException
 
 from components import contract
-from serving.application import create_application
+from serving.application import Shortcut, create_application
 from serving.manifest import BundleError, BundleIntegrityError, Manifest, Variant
 from serving.online_features import OnlineFeatures, OnlineFeaturesUnavailableError
 from serving.parent import announce_supervisor, end_with_supervisor
@@ -55,6 +57,9 @@ async def open_bundle(settings: ServingSettings) -> "AsyncIterator[Predictor]":
         traffic = TrafficFile(manifest, settings.traffic_file)
         predictor = Predictor(manifest, models, online, traffic=traffic, lookup=settings.feature_lookup, **kept)
         predictor.warm_up()
+        # What is there now stays: looking through it again and again would hold requests up.
+        gc.collect()
+        gc.freeze()
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         watches = [tasks.create_task(traffic.watch())]
         if settings.supervisor:
@@ -77,12 +82,23 @@ def _model(variant: Variant) -> "Model":
 APPLICATION = create_application(open_bundle)
 
 
+class Service(bentoml.Service[Any]):
+    """A service whose predictions go past BentoML's own layers."""
+
+    def to_asgi(self, is_main: bool = True) -> Any:
+        """The ASGI application that a worker runs."""
+        # Each worker would put together a line for each request that nobody writes.
+        logging.getLogger("uvicorn.access").propagate = False
+        return Shortcut(super().to_asgi(is_main=is_main), APPLICATION)
+
+
 # Tracing, BentoML's metrics and its access log are off: together they cost two thirds of the
 # throughput, and the application counts for itself. A worker that is killed costs no more than what
 # it was answering, because there is a second one.
 @bentoml.asgi_app(APPLICATION, path="/")
 @bentoml.service(
     name=contract.BUNDLE_NAME,
+    service_class=Service,
     workers=2,
     traffic={"timeout": 10},
     metrics={"enabled": False},

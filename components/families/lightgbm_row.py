@@ -5,6 +5,7 @@ times as long as going through the trees. See ``LGBM_BoosterPredictForMatSingleR
 """
 
 import ctypes
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,8 +30,17 @@ class RowPredictor:
         from lightgbm.basic import _safe_call
         from lightgbm.libpath import _LIB
 
-        self._booster, self._columns = booster, columns
+        self._booster, self._shape = booster, (1, columns)
+        # What the library reads and writes; looking up where an array lies takes as long as going through the trees.
+        self._row, self._found, self._length = np.empty(self._shape), np.empty(1), ctypes.c_int64()
+        self._pointers = (
+            ctypes.c_void_p(self._row.ctypes.data),
+            ctypes.byref(self._length),
+            ctypes.c_void_p(self._found.ctypes.data),
+        )
+        self._lock = threading.Lock()
         self._library: Any = _LIB
+        self._single_row = self._library.LGBM_BoosterPredictForMatSingleRowFast
         self._safe_call = _safe_call
         self._configuration = ctypes.c_void_p()
         handle = booster._handle  # pyright: ignore[reportAttributeAccessIssue]
@@ -58,16 +68,9 @@ class RowPredictor:
             ValueError: The shape is wrong.
             lightgbm.basic.LightGBMError: LightGBM refuses.
         """
-        if row.shape != (1, self._columns):
-            raise ValueError(f"one row of {self._columns} numbers is wanted, got an array of shape {list(row.shape)}")
-        row = np.ascontiguousarray(row, dtype=np.float64)
-        found, length = np.empty(1), ctypes.c_int64()
-        self._safe_call(
-            self._library.LGBM_BoosterPredictForMatSingleRowFast(
-                self._configuration,
-                ctypes.c_void_p(row.ctypes.data),
-                ctypes.byref(length),
-                ctypes.c_void_p(found.ctypes.data),
-            )
-        )
-        return found
+        if row.shape != self._shape:
+            raise ValueError(f"one row of {self._shape[1]} numbers is wanted, got an array of shape {list(row.shape)}")
+        with self._lock:
+            self._row[:] = row
+            self._safe_call(self._single_row(self._configuration, *self._pointers))
+            return self._found.copy()

@@ -1,5 +1,6 @@
 """The prediction log: a line for each prediction, whole, private, and there before the caller has the answer."""
 
+import asyncio
 import json
 import os
 import signal
@@ -61,6 +62,7 @@ def test_a_full_file_is_followed_by_another_and_nobody_else_can_read_them(
     with PredictionLog(tmp_path / "log", "b") as log:
         for number in range(10):
             write(log, f"r{number}")
+            asyncio.run(log.written())
     files = list((tmp_path / "log").iterdir())
     assert len(files) > 2
     assert sorted(line["request_id"] for line in lines(tmp_path / "log")) == sorted(
@@ -72,9 +74,10 @@ def test_a_full_file_is_followed_by_another_and_nobody_else_can_read_them(
 
 def test_a_process_that_is_killed_right_after_has_lost_nothing(tmp_path: Path) -> None:
     write_and_wait = (
-        "import sys; from pathlib import Path; sys.path[:0] = sys.argv[2:]; "
+        "import asyncio, sys; from pathlib import Path; sys.path[:0] = sys.argv[2:]; "
         "from test_prediction_log import write; from serving.prediction_log import PredictionLog; "
-        "log = PredictionLog(Path(sys.argv[1]), 'b'); write(log, 'r', trips=3); print('answered', flush=True); input()"
+        "log = PredictionLog(Path(sys.argv[1]), 'b'); write(log, 'r', trips=3); asyncio.run(log.written()); "
+        "print('answered', flush=True); input()"
     )
     command = [sys.executable, "-c", write_and_wait, str(tmp_path / "log"), str(Path(__file__).parent)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -82,3 +85,50 @@ def test_a_process_that_is_killed_right_after_has_lost_nothing(tmp_path: Path) -
         assert process.stdout.readline() == "answered\n"
         os.kill(process.pid, signal.SIGKILL)
     assert [line["index"] for line in lines(tmp_path / "log")] == [0, 1, 2]
+
+
+def test_requests_at_the_same_time_share_a_write_and_all_know_when_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[int] = []
+    monkeypatch.setattr(journal.Journal, "append", lambda self, lines: writes.append(bytes(lines).count(b"\n")))
+
+    async def answer(log: PredictionLog, number: int) -> None:
+        write(log, f"r{number}")
+        await log.written()
+
+    async def gone(log: PredictionLog) -> None:
+        caller = asyncio.create_task(answer(log, 0))
+        others = [asyncio.create_task(answer(log, number)) for number in range(1, 5)]
+        await asyncio.sleep(0)
+        caller.cancel()
+        await asyncio.gather(*others)
+        await answer(log, 5)
+
+    asyncio.run(gone(PredictionLog(tmp_path / "log", "b")))
+    assert writes == [5, 1]
+
+
+def test_all_who_wait_for_a_write_that_fails_are_told_and_the_next_lines_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: journal.Journal, lines: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def answer(log: PredictionLog, number: int) -> str:
+        write(log, f"r{number}")
+        try:
+            await log.written()
+        except OSError as error:
+            return str(error.strerror)
+        return "written"
+
+    async def two(log: PredictionLog) -> list[str]:
+        with monkeypatch.context() as disk:
+            disk.setattr(journal.Journal, "append", full)
+            failed = await asyncio.gather(answer(log, 0), answer(log, 1))
+        return [*failed, await answer(log, 2)]
+
+    with PredictionLog(tmp_path / "log", "b") as log:
+        assert asyncio.run(two(log)) == ["No space left on device"] * 2 + ["written"]
+    assert [line["request_id"] for line in lines(tmp_path / "log")] == ["r2"]

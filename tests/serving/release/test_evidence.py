@@ -25,13 +25,14 @@ class Service:
 
     def answer(self, request: str, champion: float, challenger: float | None, **changed: Any) -> None:
         line = {"trips": [EXAMPLE_TRIP], "features": FEATURES, "milliseconds": 0.5, "degraded": False, **changed}
-        self.log.write(
-            request_id=request, variant="champion", role="answer", model_version="7", seconds=[champion], **line
-        )
-        line |= {"milliseconds": 0.75}
-        self.log.write(
-            request_id=request, variant="challenger", role="shadow", model_version="9", seconds=[challenger], **line
-        )
+        with self.log as log:
+            log.write(
+                request_id=request, variant="champion", role="answer", model_version="7", seconds=[champion], **line
+            )
+            line |= {"milliseconds": 0.75}
+            log.write(
+                request_id=request, variant="challenger", role="shadow", model_version="9", seconds=[challenger], **line
+            )
 
     def end(self, request: str, seconds: float) -> None:
         self.outcomes.write([Outcome(request_id=request, duration_seconds=seconds)])
