@@ -12,6 +12,7 @@ from infra.local.layout import Layout
 from infra.local.provider import READY, LocalProvider
 from infra.local.supervisor import write_private
 from infra.settings import TrafficSettings
+from infra.settings.traffic import content
 
 
 class TrafficProvider(LocalProvider):
@@ -54,11 +55,6 @@ def problem(bundle: str, manifest: Path, traffic: Mapping[str, Any]) -> str | No
         f"Setting keelson:traffic names model version {' and '.join(unknown)}, which bundle {bundle} does not hold; "
         f"it holds {', '.join(held) or 'none'}: name one of these, or deploy a bundle that holds it."
     )
-
-
-def content(traffic: TrafficSettings) -> str:
-    """The file: ``champion``, ``mode`` and, where given, ``challenger`` and ``percent``."""
-    return json.dumps(traffic.model_dump(exclude_none=True)) + "\n"
 
 
 class Traffic(Resource, module="local", name="Traffic"):

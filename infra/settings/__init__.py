@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from infra.settings.cloud import STACKS, CloudSettings
-from infra.settings.local import PORTS_PER_STACK, LocalSettings, TrafficSettings
+from infra.settings.local import PORTS_PER_STACK, LocalSettings
 from infra.settings.schema import Settings, kebab
+from infra.settings.traffic import TrafficSettings
 
 __all__ = ["PORTS_PER_STACK", "STACKS", "CloudSettings", "LocalSettings", "SettingsError", "TrafficSettings", "load"]
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from infra.settings.schema import Settings
+from infra.settings.traffic import TrafficSettings
 
 # Addresses of Kubernetes services; EKS refuses a VPC that has them too.
 SERVICES = IPv4Network("172.20.0.0/16")
@@ -199,6 +200,9 @@ class CloudSettings(Settings):
             description="repository:tag of the deployed bundle's image in the stack's registry",
         ),
     ] = None
+    traffic: Annotated[
+        TrafficSettings | None, Field(description="the model versions of the deployed bundle that answer")
+    ] = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -206,6 +210,8 @@ class CloudSettings(Settings):
             raise ValueError("replica-region must differ from region")
         if self.protect and self.paused:
             raise ValueError("paused cannot be combined with protect: a protected database is not taken down")
+        if self.traffic is not None and self.bundle is None:
+            raise ValueError("traffic names model versions of a bundle, and no bundle is set")
         return self
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from infra.local.provider import READY
-from infra.local.traffic import TrafficProvider, content
+from infra.local.traffic import TrafficProvider
 from infra.settings import TrafficSettings
+from infra.settings.traffic import content
 
 BUNDLE = "trip_duration:abc"
 
