@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import tempfile
+from collections import Counter, defaultdict
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -72,16 +73,24 @@ def _contestants(scratch: Path, feature_server: str) -> list[servers.Contestant]
 
 def _rounds(there: list[Running], found: Bench, rounds: int, seconds: int, console: Console) -> None:
     """Each round loads each server, every time another one first."""
+    used: dict[str, float] = defaultdict(float)
+    requests = Counter[str]()
     for turn in range(rounds):
         first = turn % max(len(there), 1)
         for server in [*there[first:], *there[:first]]:
             name = server.contestant.name
             console.print(f"round {turn + 1} of {rounds}: {name}")
             attack_from(CLIENTS[-1], _WARM_SECONDS, server.targets)
+            before = server.processor_seconds()
             for clients in CLIENTS:
-                found.rounds[name][clients].append(throughput(attack_from(clients, seconds, server.targets)))
+                hits = attack_from(clients, seconds, server.targets)
+                found.rounds[name][clients].append(throughput(hits))
+                requests[name] += len(hits)
+            used[name] += server.processor_seconds() - before
     for server in there:
-        found.megabytes[server.contestant.name] = server.megabytes()
+        name = server.contestant.name
+        found.megabytes[name] = server.megabytes()
+        found.processor_milliseconds[name] = used[name] / requests[name] * 1e3
 
 
 def _strain(there: list[Running], found: Bench, seconds: int, console: Console) -> None:

@@ -28,6 +28,8 @@ class Bench:
         rounds: By server and number of clients, one figure a round.
         ready_seconds: By server.
         megabytes: By server, after the rounds.
+        processor_milliseconds: By server, processor time of a request; unlike its wall time, not lengthened by other
+            work on the machine.
         half: By server, at half of its largest rate.
         double: By server, at twice its largest rate.
         unavailable: Why a server is not among them, by name.
@@ -37,6 +39,7 @@ class Bench:
     rounds: dict[str, dict[int, list[Throughput]]] = field(default_factory=dict)
     ready_seconds: dict[str, float] = field(default_factory=dict)
     megabytes: dict[str, float] = field(default_factory=dict)
+    processor_milliseconds: dict[str, float] = field(default_factory=dict)
     half: dict[str, Report] = field(default_factory=dict)
     double: dict[str, Overload] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)

@@ -41,8 +41,16 @@ class Running:
 
     def megabytes(self) -> float:
         """Memory of all its processes: the proportional set size, where the system tells it, else the resident."""
-        held = [process.memory_full_info() for process in [self.process, *self.process.children(recursive=True)]]
+        held = [process.memory_full_info() for process in self._processes()]
         return sum(getattr(memory, "pss", memory.rss) for memory in held) / 1e6
+
+    def processor_seconds(self) -> float:
+        """Processor time that all its processes have used since they started."""
+        used = [process.cpu_times() for process in self._processes()]
+        return sum(times.user + times.system for times in used)
+
+    def _processes(self) -> list[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)]
 
 
 @contextmanager

@@ -7,8 +7,10 @@ from serving.loadtest.results import CLIENTS, RATIOS, Bench
 
 
 def server_table(found: Bench) -> Table:
-    """One row a server: the medians of its rounds; latencies with the most clients."""
-    table = _table("server", *(f"c={clients} /s" for clients in CLIENTS), "p50", "p99", "failed", "memory", "ready")
+    """One row a server: the medians of its rounds; latencies with the most clients; CPU of one request."""
+    table = _table(
+        "server", *(f"c={clients} /s" for clients in CLIENTS), "p50", "p99", "failed", "CPU", "memory", "ready"
+    )
     for name, rounds in found.rounds.items():
         busiest = rounds[CLIENTS[-1]]
         table.add_row(
@@ -17,6 +19,7 @@ def server_table(found: Bench) -> Table:
             f"{spread([one.p50_milliseconds for one in busiest]).median:.1f} ms",
             f"{spread([one.p99_milliseconds for one in busiest]).median:.1f} ms",
             str(sum(one.failed for figures in rounds.values() for one in figures)),
+            f"{found.processor_milliseconds[name]:.2f} ms",
             f"{found.megabytes[name]:.0f} MB",
             f"{found.ready_seconds[name]:.1f} s",
         )

@@ -52,6 +52,7 @@ def answer_of(contestant: Contestant, scratch: Path) -> float:
         url = json.loads(server.targets.read_text().splitlines()[0])["url"]
         said = httpx.post(url, json=contestant.bodies[0], timeout=10).json()
         assert server.megabytes() > 30
+        assert server.processor_seconds() > 0.1
         assert server.ready_seconds > 0
     assert psutil.pid_exists(server.process.pid) is False
     while not isinstance(said, float):
