@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import pulumi
-from pulumi_kubernetes import apps, autoscaling, batch, core, policy
+from pulumi_kubernetes import apps, batch, core, policy
 
 from infra.apps import objects
 from infra.apps import workload as described
@@ -12,8 +12,7 @@ from infra.apps.workload import Workload
 
 
 class Server(pulumi.ComponentResource):
-    """Service account, Deployment and Service of a workload; with several copies also a disruption budget, and where
-    ``most`` is given an autoscaler between ``replicas`` and ``most`` copies.
+    """Service account, Deployment and Service of a workload; with several copies also a disruption budget.
 
     Attributes:
         deployment: What must run before others can use the server.
@@ -27,7 +26,6 @@ class Server(pulumi.ComponentResource):
         workload: Workload,
         *,
         replicas: int,
-        most: int | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("keelson:apps:Server", name, None, opts)
@@ -40,7 +38,7 @@ class Server(pulumi.ComponentResource):
         self.deployment = apps.v1.Deployment(
             f"{name}-deployment",
             metadata=described.metadata(workload, makes_pods=True),
-            spec=objects.deployment(workload, replicas if most is None else None),
+            spec=objects.deployment(workload, replicas),
             opts=child,
         )
         if replicas > 1:
@@ -48,13 +46,6 @@ class Server(pulumi.ComponentResource):
                 f"{name}-disruption-budget",
                 metadata=described.metadata(workload),
                 spec=objects.disruption_budget(workload),
-                opts=child,
-            )
-        if most is not None:
-            autoscaling.v2.HorizontalPodAutoscaler(
-                f"{name}-autoscaler",
-                metadata=described.metadata(workload),
-                spec=objects.autoscaler(workload, replicas, most),
                 opts=child,
             )
         self.register_outputs({})

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from infra.apps import canary_analysis
+
 
 @dataclass(frozen=True, kw_only=True)
 class Monitor:
@@ -11,6 +13,8 @@ class Monitor:
 
     Attributes:
         port: Number of the port; names are the charts' own and change.
+        pod_labels: Labels of the pods that their metrics carry too, with ``_`` for what Prometheus does not allow.
+        interval: How often, where not as everywhere.
     """
 
     name: str
@@ -18,6 +22,8 @@ class Monitor:
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     port: int
     path: str = "/metrics"
+    pod_labels: tuple[str, ...] = ()
+    interval: str | None = None
 
 
 def _application(name: str) -> dict[str, str]:
@@ -27,7 +33,15 @@ def _application(name: str) -> dict[str, str]:
 MONITORS: tuple[Monitor, ...] = (
     Monitor(name="mlflow", namespace="mlflow", labels=_application("mlflow"), port=5000),
     Monitor(name="feast", namespace="feast", labels=_application("feast"), port=8000),
-    Monitor(name="serving", namespace="serving", labels=_application("serving"), port=3000),
+    Monitor(
+        name="serving",
+        namespace="serving",
+        labels=_application("serving"),
+        port=3000,
+        pod_labels=(canary_analysis.POD_LABEL,),
+        # The analysis of a roll-out looks at two minutes.
+        interval="15s",
+    ),
     Monitor(name="kubeflow-pipelines", namespace="kubeflow", labels={"app": "ml-pipeline"}, port=8888),
     Monitor(name="workflow-controller", namespace="kubeflow", labels={"app": "workflow-controller"}, port=9090),
     Monitor(
@@ -44,8 +58,11 @@ MONITORS: tuple[Monitor, ...] = (
 
 def pod_monitor(monitor: Monitor) -> dict[str, Any]:
     """Specification of the PodMonitor."""
+    often = {} if monitor.interval is None else {"interval": monitor.interval}
+    kept = {"podTargetLabels": list(monitor.pod_labels)} if monitor.pod_labels else {}
     return {
+        **kept,
         "namespaceSelector": {"matchNames": [monitor.namespace]},
         "selector": {"matchLabels": dict(monitor.labels)},
-        "podMetricsEndpoints": [{"portNumber": monitor.port, "path": monitor.path}],
+        "podMetricsEndpoints": [{"portNumber": monitor.port, "path": monitor.path, **often}],
     }

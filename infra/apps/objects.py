@@ -6,12 +6,8 @@ from infra.apps import pod
 from infra.apps.workload import Workload, selector
 
 
-def deployment(workload: Workload, replicas: int | None) -> apps.v1.DeploymentSpecArgs:
-    """A server that is replaced without a gap, or, where it owns a volume, after the old one is gone.
-
-    Args:
-        replicas: Copies; ``None`` where an autoscaler decides.
-    """
+def deployment(workload: Workload, replicas: int) -> apps.v1.DeploymentSpecArgs:
+    """A server that is replaced without a gap, or, where it owns a volume, after the old one is gone."""
     strategy = (
         apps.v1.DeploymentStrategyArgs(type="Recreate")
         if workload.claims
@@ -45,11 +41,18 @@ def disruption_budget(workload: Workload) -> policy.v1.PodDisruptionBudgetSpecAr
     )
 
 
-def autoscaler(workload: Workload, least: int, most: int) -> autoscaling.v2.HorizontalPodAutoscalerSpecArgs:
-    """Between ``least`` and ``most`` copies, by CPU; it goes down slowly, so that a short pause costs no cold start."""
+def autoscaler(
+    workload: Workload, least: int, most: int, *, api_version: str, kind: str
+) -> autoscaling.v2.HorizontalPodAutoscalerSpecArgs:
+    """Between ``least`` and ``most`` copies, by CPU; it goes down slowly, so that a short pause costs no cold start.
+
+    Args:
+        api_version: Of what makes the workload's pods.
+        kind: Of the same.
+    """
     return autoscaling.v2.HorizontalPodAutoscalerSpecArgs(
         scale_target_ref=autoscaling.v2.CrossVersionObjectReferenceArgs(
-            api_version="apps/v1", kind="Deployment", name=workload.name
+            api_version=api_version, kind=kind, name=workload.name
         ),
         min_replicas=least,
         max_replicas=most,

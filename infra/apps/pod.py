@@ -172,7 +172,7 @@ def _scratch(workload: Workload) -> dict[str, int]:
 
 
 def _mounts(workload: Workload) -> list[core.v1.VolumeMountArgs]:
-    writable = [*_scratch(workload), *workload.claims]
+    writable = [*_scratch(workload), *workload.claims, *workload.disks]
     return [
         *(core.v1.VolumeMountArgs(name=_volume_name(path), mount_path=path) for path in writable),
         *(
@@ -198,6 +198,10 @@ def _volumes(workload: Workload) -> list[core.v1.VolumeArgs]:
             for path, claim in workload.claims.items()
         ),
         *(
+            core.v1.VolumeArgs(name=_volume_name(path), ephemeral=_disk(workload, size))
+            for path, size in workload.disks.items()
+        ),
+        *(
             core.v1.VolumeArgs(name=_volume_name(path), config_map=core.v1.ConfigMapVolumeSourceArgs(name=name))
             for path, name in workload.config_files.items()
         ),
@@ -209,6 +213,18 @@ def _volumes(workload: Workload) -> list[core.v1.VolumeArgs]:
             for path, name in workload.secret_files.items()
         ),
     ]
+
+
+def _disk(workload: Workload, gib: int) -> core.v1.EphemeralVolumeSourceArgs:
+    return core.v1.EphemeralVolumeSourceArgs(
+        volume_claim_template=core.v1.PersistentVolumeClaimTemplateArgs(
+            metadata=meta.v1.ObjectMetaArgs(labels=labels(workload)),
+            spec=core.v1.PersistentVolumeClaimSpecArgs(
+                access_modes=["ReadWriteOnce"],
+                resources=core.v1.VolumeResourceRequirementsArgs(requests={"storage": f"{gib}Gi"}),
+            ),
+        )
+    )
 
 
 def _volume_name(path: str) -> str:

@@ -1,22 +1,63 @@
 """The deployed bundle on the cluster: it starts without the registry; features come from the feature server."""
 
-import pulumi
+from dataclasses import dataclass
 
-from infra.apps.application import Server
+import pulumi
+from pulumi_kubernetes import core, meta
+
+from infra.apps.canary import CanaryServer
 from infra.apps.contract import address
 from infra.apps.environment import NO_TELEMETRY
 from infra.apps.workload import Check, Probes, Size, Workload
 from infra.settings.cloud import CloudSettings
+from infra.settings.traffic import content
 
 NAME = NAMESPACE = "serving"
 PORT = 3000
 # The user of an image that BentoML makes; its files are its own.
 BENTOML_USER = 1034
+TRAFFIC = "serving-traffic"
 _HOME = "/var/lib/bentoml"
-# An ALB goes on sending for some seconds after a target has left, and BentoML gives a request up to 60 s.
+_TRAFFIC_FOLDER, _TRAFFIC_FILE = "/etc/keelson/traffic", "traffic.json"
+_PREDICTIONS = "/var/lib/keelson/predictions"
+# GiB; a prediction is a line of about 1 KB.
+_PREDICTIONS_DISK = 10
+# Callers go on sending for some seconds after a pod has left its Service, and BentoML gives a request up to 60 s.
 _DRAIN_SECONDS, _GRACE_SECONDS = 15, 60
 _MOST_PER_LEAST = 4
 _IMAGE_USER = "the image is made by BentoML for its user 1034, to whom the bundle's files belong"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a copy of the bundle was seen to use.
+
+    Attributes:
+        milliseconds: Processor time of a request, with lookup.
+        megabytes: Proportional set size of its two workers and their parent.
+    """
+
+    milliseconds: float
+    megabytes: int
+
+
+# The figures of docs/load-testing.md ("What a copy uses"); `make bench-serving` prints them anew.
+MEASURED = Measured(milliseconds=1.6, megabytes=323)
+# What a copy is sized for, the rate at which `make loadtest` holds the service to its budgets. An autoscaler adds a
+# copy when they answer half as much again.
+REQUESTS_PER_SECOND = 50
+
+
+def size(measured: Measured) -> Size:
+    """Requests that hold what was measured: a millisecond a request, at one request a second, is a millicore."""
+    return Size(
+        cpu=round(measured.milliseconds * REQUESTS_PER_SECOND),
+        # A fifth more than at rest, for the requests that are being answered.
+        memory=round(measured.megabytes * 1.2 * 10**6 / 2**20),
+        memory_limit=1536,
+        # Two processors, for two workers.
+        burst=25,
+    )
 
 
 def image(repository: pulumi.Input[str], bundle: str) -> pulumi.Output[str]:
@@ -32,7 +73,7 @@ def workload(image: pulumi.Input[str]) -> Workload:
         component="serving",
         image=image,
         arguments=["serve"],
-        size=Size(cpu=100, memory=512, memory_limit=1536, burst=20),
+        size=size(MEASURED),
         user=BENTOML_USER,
         ports={"http": PORT},
         probes=Probes(alive=Check(port="http", path="/livez"), ready=Check(port="http", path="/readyz")),
@@ -42,8 +83,13 @@ def workload(image: pulumi.Input[str]) -> Workload:
             "BENTOML_HOME": _HOME,
             "BENTOML_PORT": str(PORT),
             "KEELSON_FEAST_SERVER_URL": address("feast", "feast", 6566),
+            "KEELSON_TRAFFIC_FILE": f"{_TRAFFIC_FOLDER}/{_TRAFFIC_FILE}",
+            "KEELSON_PREDICTION_LOG": _PREDICTIONS,
         },
         scratch={_HOME: 256, "/tmp": 256},  # noqa: S108 (a path in the pod, where nobody else is)
+        # The whole folder: a file that is mounted by itself stays as it was when the pod started.
+        config_files={_TRAFFIC_FOLDER: TRAFFIC},
+        disks={_PREDICTIONS: _PREDICTIONS_DISK},
         drain_seconds=_DRAIN_SECONDS,
         grace_seconds=_GRACE_SECONDS,
         exceptions={
@@ -54,7 +100,8 @@ def workload(image: pulumi.Input[str]) -> Workload:
 
 
 class Serving(pulumi.ComponentResource):
-    """The deployed bundle; nothing while none is chosen. With several copies, up to four times as many under load."""
+    """The deployed bundle and who of it answers; nothing while no bundle is chosen. With several copies, up to four
+    times as many under load."""
 
     def __init__(
         self,
@@ -65,12 +112,20 @@ class Serving(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("keelson:apps:Serving", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
         if settings.bundle is not None:
-            Server(
+            # It is there without a policy too, so that the first one reaches pods that run.
+            core.v1.ConfigMap(
+                f"{name}-traffic",
+                metadata=meta.v1.ObjectMetaArgs(name=TRAFFIC, namespace=NAMESPACE),
+                data={} if settings.traffic is None else {_TRAFFIC_FILE: content(settings.traffic)},
+                opts=child,
+            )
+            CanaryServer(
                 f"{name}-server",
                 workload(image(repository, settings.bundle)),
                 replicas=settings.replicas,
                 most=settings.replicas * _MOST_PER_LEAST if settings.replicas > 1 else None,
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=child,
             )
         self.register_outputs({})

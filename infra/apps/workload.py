@@ -84,6 +84,8 @@ class Workload:
         config_files: Folders with the keys of a ConfigMap as files, ``{path: ConfigMap}``.
         secret_files: Folders with the keys of a Secret as files, ``{path: Secret}``.
         claims: Folders on volumes that outlive the pod, ``{path: PersistentVolumeClaim}``.
+        disks: Folders on disks of the pod's own, which go when it goes, ``{path: GiB}``. A full one fails the write; a
+            full scratch folder has the pod evicted.
         user: User and group of the process, and group of its volumes.
         drain_seconds: How long it goes on serving after it was told to stop, while load balancers take it out.
         grace_seconds: How long after that it may take to finish.
@@ -111,6 +113,7 @@ class Workload:
     config_files: Mapping[str, str] = field(default_factory=dict)
     secret_files: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, str] = field(default_factory=dict)
+    disks: Mapping[str, int] = field(default_factory=dict)
     user: int = USER
     drain_seconds: int = 0
     grace_seconds: int = 30
@@ -134,14 +137,19 @@ def selector(workload: Workload) -> dict[str, str]:
 
 
 def metadata(
-    workload: Workload, name: pulumi.Input[str] | None = None, *, makes_pods: bool = False
+    workload: Workload,
+    name: pulumi.Input[str] | None = None,
+    *,
+    makes_pods: bool = False,
+    annotations: Mapping[str, str] | None = None,
 ) -> meta.v1.ObjectMetaArgs:
     """Name, namespace and labels of one of its objects; on those that make pods, what linters must excuse, and why."""
+    notes = {**(annotations or {}), **(exceptions.annotations(workload.exceptions) if makes_pods else {})}
     return meta.v1.ObjectMetaArgs(
         name=name or workload.name,
         namespace=workload.namespace,
         labels=labels(workload),
-        annotations=exceptions.annotations(workload.exceptions) if makes_pods else None,
+        annotations=notes or None,
     )
 
 
@@ -149,7 +157,7 @@ def excused(workload: Workload, replicas: int = 0) -> Workload:
     """The workload with the exceptions that follow from what it is.
 
     Args:
-        replicas: Copies of a Deployment; 0 for everything else, which linters do not ask about copies.
+        replicas: Copies of a server; 0 for everything else, which linters do not ask about copies.
     """
     found = dict(exceptions.ALWAYS)
     if any(isinstance(value, SecretKey) for value in workload.environment.values()) or workload.secrets:

@@ -204,6 +204,8 @@ class CloudPlatform(pulumi.ComponentResource):
             # A new kubeconfig for the same cluster must not replace every object.
             cluster_identifier=cluster.arn,
             enable_server_side_apply=True,
+            # Else a changed ConfigMap is deleted and made again, and a pod that starts in between finds none.
+            enable_config_map_mutable=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
         buckets = self._storage.buckets

@@ -55,7 +55,10 @@ def read(render: Path) -> tuple[KubernetesObject, ...]:
 
 
 def as_known(one: KubernetesObject) -> KubernetesObject:
-    """The same object under the kind that linters know it by: a Rollout is scanned as the Deployment it stands for."""
+    """The same object under the kind that linters know it by: a Rollout is scanned as the Deployment it stands for, and
+    an autoscaler of a Rollout as one of that."""
+    if one.kind == "HorizontalPodAutoscaler":
+        return _of_known(one)
     known = _LIKE.get((one.manifest["apiVersion"], one.kind))
     if known is None:
         return one
@@ -64,6 +67,16 @@ def as_known(one: KubernetesObject) -> KubernetesObject:
     }
     manifest = {"apiVersion": known[0], "kind": known[1], "metadata": one.manifest["metadata"], "spec": spec}
     return KubernetesObject(manifest=manifest, file=one.file)
+
+
+def _of_known(one: KubernetesObject) -> KubernetesObject:
+    spec = one.manifest["spec"]
+    target = spec["scaleTargetRef"]
+    known = _LIKE.get((target.get("apiVersion"), target["kind"]))
+    if known is None:
+        return one
+    aimed = {**target, "apiVersion": known[0], "kind": known[1]}
+    return KubernetesObject(manifest={**one.manifest, "spec": {**spec, "scaleTargetRef": aimed}}, file=one.file)
 
 
 def _read(file: Path, render: Path) -> KubernetesObject:

@@ -434,3 +434,10 @@ def test_a_wrong_setting_stops_the_program_with_one_sentence() -> None:
 def test_a_stack_without_a_file_is_refused_by_name() -> None:
     with pytest.raises(FileNotFoundError, match="'qa' has no file"):
         record("qa")
+
+
+@every_stack
+def test_a_changed_config_map_is_changed_and_not_made_again(stack: str) -> None:
+    """A pod that starts while it is gone would find no traffic policy."""
+    (provider,) = recorded(stack).of_type("pulumi:providers:kubernetes")
+    assert provider.inputs["enableConfigMapMutable"] in (True, "true")

@@ -59,6 +59,7 @@ TYPES: Mapping[str, str] = {
 # Groups of Kubernetes objects of which none makes anything outside the cluster.
 KUBERNETES_GROUPS: Mapping[str, str] = {
     "admissionregistration.k8s.io": "the cluster's",
+    "argoproj.io": _PODS,
     "autoscaling": "the pods that it adds run on machines of the stated load",
     "batch": _PODS,
     "external-secrets.io": "reading secrets costs 0.05 USD for ten thousand reads",

@@ -27,6 +27,25 @@ def _stateful_set(meter: Meter, resource: Resource) -> None:
         meter.charge_months(resource.name, "disks", "ebs_gp3", _requested(template["spec"]) * spec.get("replicas", 1))
 
 
+def _rollout(meter: Meter, resource: Resource) -> None:
+    """Disks of the pods themselves, one for each that is there at rest."""
+    spec = resource.inputs["spec"]
+    name = resource.inputs["metadata"]["name"]
+    copies = spec.get("replicas") or _autoscaled(meter, name)
+    for volume in spec["template"]["spec"].get("volumes", ()):
+        if "ephemeral" in volume:
+            size = _requested(volume["ephemeral"]["volumeClaimTemplate"]["spec"])
+            meter.charge_months(resource.name, "disks", "ebs_gp3", size * copies)
+
+
+def _autoscaled(meter: Meter, name: str) -> int:
+    """The fewest copies of the Rollout with this name."""
+    for one in meter.recording.of_type("kubernetes:autoscaling/v2:HorizontalPodAutoscaler"):
+        if one.inputs["spec"]["scaleTargetRef"]["name"] == name:
+            return int(one.inputs["spec"]["minReplicas"])
+    return 1
+
+
 def _chart(meter: Meter, resource: Resource) -> None:
     """Disks and load balancers that a chart's values ask for; what its defaults ask for is not seen."""
     _values(meter, resource.name, resource.inputs.get("values", {}))
@@ -110,6 +129,7 @@ def _gib(quantity: str) -> float:
 
 PRICED: Mapping[str, Callable[[Meter, Resource], None]] = {
     "kubernetes:apps/v1:StatefulSet": _stateful_set,
+    "kubernetes:argoproj.io/v1alpha1:Rollout": _rollout,
     "kubernetes:core/v1:PersistentVolumeClaim": _claim,
     "kubernetes:core/v1:Service": _service,
     "kubernetes:helm.sh/v4:Chart": _chart,

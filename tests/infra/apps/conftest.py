@@ -41,11 +41,15 @@ class Made:
         assert len(found) == 1, [one["metadata"]["name"] for one in found]
         return found[0]
 
+    def servers(self, namespace: str | None = None) -> list[dict[str, Any]]:
+        """All objects whose pods answer requests, in a namespace."""
+        return [one for kind in ("Deployment", "StatefulSet", "Rollout") for one in self.of(kind, namespace)]
+
     def pods(self) -> dict[str, dict[str, Any]]:
         """The pod specification of each workload, by the workload's name."""
         made: dict[str, dict[str, Any]] = {}
         for one in self.objects:
-            if one["kind"] in ("Deployment", "StatefulSet", "Job"):
+            if one["kind"] in ("Deployment", "StatefulSet", "Rollout", "Job"):
                 made[one["metadata"]["name"]] = one["spec"]["template"]["spec"]
             if one["kind"] == "CronJob":
                 made[one["metadata"]["name"]] = one["spec"]["jobTemplate"]["spec"]["template"]["spec"]

@@ -52,7 +52,7 @@ def test_the_workloads_of_a_stack_fit_into_their_quotas(make_all: MakeAll, stack
     made = make_all(stack, sign_in=sign_in)
     for name, namespace in NAMESPACES.items():
         asked = 0
-        for one in made.of("Deployment", name) + made.of("StatefulSet", name):
+        for one in made.servers(name):
             copies = one["spec"].get("replicas", STACKS[stack]["replicas"]) + 1
             containers = one["spec"]["template"]["spec"]["containers"]
             asked += copies * sum(int(c["resources"]["requests"]["cpu"].removesuffix("m")) for c in containers)

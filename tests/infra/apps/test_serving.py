@@ -1,20 +1,37 @@
-"""The deployed bundle: there only when chosen, and never cut off in the middle of a request."""
+"""The deployed bundle: there only when chosen, never cut off in the middle of a request, and told who answers."""
 
+import json
 from collections.abc import Callable
 from typing import Any
+
+from infra.apps.serving import MEASURED, REQUESTS_PER_SECOND, Measured, size
+from serving.traffic import Traffic
 
 MakeAll = Callable[..., Any]
 # BentoML's default time for a request, seconds.
 REQUEST_SECONDS = 60
+CANARY = {"champion": "7", "challenger": "8", "mode": "canary", "percent": 5}
 
 
 def pod(made: Any) -> dict[str, Any]:
-    return made.one("Deployment", "serving")["spec"]["template"]["spec"]
+    return made.one("Rollout", "serving")["spec"]["template"]["spec"]
+
+
+def variable(made: Any, name: str) -> str:
+    (value,) = [one["value"] for one in pod(made)["containers"][0]["env"] if one["name"] == name]
+    return value
+
+
+def mounted(made: Any, path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The mount that holds ``path``, and its volume."""
+    (mount,) = [one for one in pod(made)["containers"][0]["volumeMounts"] if path.startswith(one["mountPath"])]
+    (volume,) = [one for one in pod(made)["volumes"] if one["name"] == mount["name"]]
+    return mount, volume
 
 
 def test_nothing_is_served_before_a_bundle_is_chosen(make_all: MakeAll) -> None:
     made = make_all(bundle=None)
-    assert not [one for one in made.of("Deployment") if one["metadata"]["namespace"] == "serving"]
+    assert made.servers("serving") == made.of("AnalysisTemplate") == made.of("ConfigMap", "serving") == []
 
 
 def test_the_chosen_bundle_comes_from_the_stacks_own_registry(make_all: MakeAll) -> None:
@@ -30,7 +47,7 @@ def test_a_copy_that_is_taken_away_finishes_its_requests(make_all: MakeAll) -> N
 
 def test_bentomls_own_folder_is_writable_and_does_not_hide_the_bundle(make_all: MakeAll) -> None:
     container = pod(make_all())["containers"][0]
-    (home,) = [one["value"] for one in container["env"] if one["name"] == "BENTOML_HOME"]
+    home = variable(make_all(), "BENTOML_HOME")
     assert home in [one["mountPath"] for one in container["volumeMounts"]]
     assert not home.startswith("/home/bentoml")
 
@@ -41,19 +58,49 @@ def test_it_is_given_no_credentials(make_all: MakeAll) -> None:
     assert not [one for one in container["env"] if "valueFrom" in one]
 
 
-def test_an_autoscaler_alone_decides_on_copies_where_there_are_several(make_all: MakeAll) -> None:
-    made = make_all("prod")
-    scaler = made.one("HorizontalPodAutoscaler", "serving")["spec"]
-    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (3, 12)
-    assert "replicas" not in made.one("Deployment", "serving")["spec"]
+def test_the_policy_of_the_stack_reaches_the_service_in_words_that_it_understands(make_all: MakeAll) -> None:
+    made = make_all(traffic=CANARY)
+    path = variable(made, "KEELSON_TRAFFIC_FILE")
+    mount, volume = mounted(made, path)
+    file = path.removeprefix(mount["mountPath"] + "/")
+    said = made.one("ConfigMap", volume["configMap"]["name"], "serving")["data"][file]
+    assert Traffic.model_validate_json(said) == Traffic(**CANARY)
+    assert "{" + said.partition("{")[2] == json.dumps(json.loads(said)) + "\n"
 
 
-def test_the_smallest_stack_has_one_copy_and_no_autoscaler(make_all: MakeAll) -> None:
-    made = make_all("dev")
-    assert made.of("HorizontalPodAutoscaler") == []
-    assert made.one("Deployment", "serving")["spec"]["replicas"] == 1
+def test_a_change_of_the_policy_restarts_nothing(make_all: MakeAll) -> None:
+    rollouts = [
+        make_all(traffic=traffic).one("Rollout", "serving") for traffic in (None, {"champion": "7"}, {**CANARY})
+    ]
+    assert rollouts[0] == rollouts[1] == rollouts[2]
 
 
-def test_a_new_bundle_comes_up_before_the_old_one_goes(make_all: MakeAll) -> None:
-    strategy = make_all("prod").one("Deployment", "serving")["spec"]["strategy"]["rollingUpdate"]
-    assert strategy == {"maxSurge": 1, "maxUnavailable": 0}
+def test_a_change_of_the_policy_reaches_pods_that_run(make_all: MakeAll) -> None:
+    """The kubelet never renews a file that is mounted by itself."""
+    made = make_all(traffic=CANARY)
+    mount, volume = mounted(made, variable(made, "KEELSON_TRAFFIC_FILE"))
+    assert not {"subPath", "subPathExpr"} & set(mount)
+    assert not {"items", "optional"} & set(volume["configMap"])
+    assert not made.one("ConfigMap", volume["configMap"]["name"], "serving").get("immutable")
+
+
+def test_a_full_prediction_log_costs_no_answer(make_all: MakeAll) -> None:
+    """A pod whose emptyDir is fuller than its limit is evicted; a disk of its own only refuses the write."""
+    made = make_all()
+    mount, volume = mounted(made, variable(made, "KEELSON_PREDICTION_LOG"))
+    assert not mount.get("readOnly")
+    claim = volume["ephemeral"]["volumeClaimTemplate"]["spec"]
+    assert claim["accessModes"] == ["ReadWriteOnce"]
+    assert claim["resources"]["requests"]["storage"] == "10Gi"
+
+
+def test_it_asks_for_what_was_measured(make_all: MakeAll) -> None:
+    asked = pod(make_all())["containers"][0]["resources"]["requests"]
+    assert int(asked["cpu"].removesuffix("m")) == MEASURED.milliseconds * REQUESTS_PER_SECOND
+    assert int(asked["memory"].removesuffix("Mi")) * 2**20 > MEASURED.megabytes * 10**6
+
+
+def test_a_dearer_request_asks_for_more() -> None:
+    cheap, dear = (size(Measured(milliseconds=ms, megabytes=300)) for ms in (2.0, 8.0))
+    assert dear.cpu == 4 * cheap.cpu
+    assert dear.memory == cheap.memory

@@ -21,7 +21,9 @@ def containers(made: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 @every_stack
 def test_every_object_is_one_of_the_pinned_kubernetes(make_all: MakeAll, sign_in: Any, stack: str) -> None:
-    own = [one for one in make_all(stack, sign_in=sign_in).objects if "external-secrets.io" not in one["apiVersion"]]
+    others = ("external-secrets.io", "argoproj.io")
+    made = make_all(stack, sign_in=sign_in).objects
+    own = [one for one in made if not any(group in one["apiVersion"] for group in others)]
     assert own
     for one in own:
         kubernetes_validate.validate(one, versions().kubernetes.version, strict=True)
@@ -78,7 +80,7 @@ def test_every_server_has_three_probes_and_readiness_asks_something_of_its_own(
     make_all: MakeAll, sign_in: Any, stack: str
 ) -> None:
     made = make_all(stack, sign_in=sign_in)
-    for one in made.of("Deployment") + made.of("StatefulSet"):
+    for one in made.servers():
         container = one["spec"]["template"]["spec"]["containers"][0]
         asked = [
             {key: container[probe].get(key) for key in ("httpGet", "exec", "tcpSocket")}
@@ -96,7 +98,7 @@ def test_every_pod_has_a_priority_that_exists(make_all: MakeAll, sign_in: Any, s
 
 def test_services_with_copies_are_never_all_moved_at_once(make_all: MakeAll, sign_in: Any) -> None:
     made = make_all("prod", sign_in=sign_in)
-    names = {one["metadata"]["name"] for one in made.of("Deployment")} - {"evidently"}
+    names = {one["metadata"]["name"] for one in made.servers()} - {"evidently"}
     assert names == {one["metadata"]["name"] for one in made.of("PodDisruptionBudget")}
     assert {one["spec"]["maxUnavailable"] for one in made.of("PodDisruptionBudget")} == {1}
 
@@ -107,7 +109,7 @@ def test_one_copy_has_no_disruption_budget_that_would_hold_its_node(make_all: Ma
 
 def test_every_service_finds_pods(make_all: MakeAll, sign_in: Any) -> None:
     made = make_all("dev", sign_in=sign_in)
-    workloads = made.of("Deployment") + made.of("StatefulSet")
+    workloads = made.servers()
     for service in made.of("Service"):
         found = [
             one
@@ -144,7 +146,7 @@ def test_the_smallest_stack_at_rest_fits_on_one_small_node(make_all: MakeAll, si
     made = make_all("dev", sign_in=sign_in)
     asked = [
         container["resources"]["requests"]
-        for one in made.of("Deployment") + made.of("StatefulSet")
+        for one in made.servers()
         for container in one["spec"]["template"]["spec"]["containers"]
     ]
     assert sum(int(one["cpu"].removesuffix("m")) for one in asked) <= 600

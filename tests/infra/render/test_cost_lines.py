@@ -193,6 +193,19 @@ def test_disks_of_claims_sets_and_charts_are_counted_and_a_bound_claim_only_once
     assert idle(a("kubernetes:helm.sh/v4:Chart", values=values)) == pytest.approx((20 + 1024) * 0.08)
 
 
+def test_a_disk_of_a_pods_own_is_counted_for_each_copy_at_rest() -> None:
+    claim = {"resources": {"requests": {"storage": "10Gi"}}}
+    volumes = [{"emptyDir": {}}, {"ephemeral": {"volumeClaimTemplate": {"spec": claim}}}]
+    spec = {"template": {"spec": {"volumes": volumes}}}
+    kind, metadata = "kubernetes:argoproj.io/v1alpha1:Rollout", {"name": "serving"}
+    assert idle(a(kind, spec={**spec, "replicas": 2}, metadata=metadata)) == pytest.approx(2 * 10 * 0.08)
+    scaler = a(
+        "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
+        spec={"scaleTargetRef": {"name": "serving"}, "minReplicas": 3, "maxReplicas": 12},
+    )
+    assert idle(a(kind, spec=spec, metadata=metadata), scaler) == pytest.approx(3 * 10 * 0.08)
+
+
 def test_gpu_machines_cost_nothing_at_rest_and_their_hours_and_disks_at_load() -> None:
     types = {"key": "node.kubernetes.io/instance-type", "values": ["g4dn.xlarge"]}
     gpus = pool(types, limits={"nvidia.com/gpu": "1"})
