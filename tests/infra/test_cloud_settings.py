@@ -69,6 +69,8 @@ def test_no_page_is_public_unless_sign_in_is_configured() -> None:
         ({"account-id": "12345"}, ["keelson:account-id", "12"]),
         ({"sign-in": {"domain": "keelson.example.com"}}, ["keelson:sign-in.certificate-arn", "missing", "ACM"]),
         ({"images": {"prefix": "https://registry.example.com"}}, ["keelson:images.prefix", "https://"]),
+        ({"traffic": {"champion": "7"}}, ["Pulumi.dev.yaml", "no bundle is set"]),
+        ({"bundle": "b:1", "traffic": {"champion": "seven"}}, ["keelson:traffic.champion", "'seven'"]),
         ({"nodes": 3}, ["keelson:nodes", "not known", "system"]),
     ],
 )
