@@ -1,4 +1,4 @@
-"""Every prediction with what it was made from, as lines of JSON in a folder (``serving.journal``).
+"""Every prediction with what it was made from, as lines of JSON in a folder (``components.journal``).
 
 They are written before the caller has its answer: a service that is killed has lost none that it answered. Each worker
 writes files of its own. A caller's routing key is not kept.
@@ -13,9 +13,7 @@ import numpy as np
 from pydantic_core import to_json
 
 from components import contract
-from serving.journal import Journal
-
-KIND = "predictions"
+from components.journal import PREDICTIONS, Journal
 
 
 class PredictionLog:
@@ -27,7 +25,7 @@ class PredictionLog:
     """
 
     def __init__(self, folder: Path, bundle: str) -> None:
-        self._journal, self._bundle = Journal(folder, KIND), bundle
+        self._journal, self._bundle = Journal(folder, PREDICTIONS), bundle
 
     def __enter__(self) -> "PredictionLog":
         self._journal.__enter__()
