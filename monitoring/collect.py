@@ -1,4 +1,5 @@
-"""``python -m monitoring.collect``: take what the service wrote into its journals into the tables of the log, once.
+"""``python -m monitoring.collect``: take what the service wrote into its journals into the tables of the log, once, and
+let go of what is over its time.
 
 A line counts where it is whole. The last line of a file is left alone while the file's writer lives, and told apart as
 cut off once it does not. Lines that are no rows go into the table of rejected lines, as they are. Killed anywhere, the
@@ -19,6 +20,7 @@ from components.journal import is_finished, segments
 from components.platform import Platform
 from monitoring import log_tables
 from monitoring.lines import KINDS, REJECTED_LOG, REJECTED_SCHEMA, Kind, Line, Rejected, parse, rejected_rows
+from monitoring.retention import expire
 from monitoring.settings import MonitoringSettings
 
 # Read at once and written in one commit; memory is about ten times that.
@@ -154,9 +156,11 @@ def _lines(segment: Path, start: int, limit: int) -> Iterator[Line]:
 
 
 def main() -> int:
-    """Collect once and print a JSON line with what was added; returns the exit status."""
-    settings = MonitoringSettings()  # pyright: ignore[reportCallIssue]
-    print(json.dumps(asdict(collect(Platform(), settings.journals))))  # pyright: ignore[reportCallIssue]
+    """Collect once and print a JSON line with what was added and what expired; returns the exit status."""
+    platform, settings = Platform(), MonitoringSettings()  # pyright: ignore[reportCallIssue]
+    added = collect(platform, settings.journals)
+    expired = expire(platform, settings, datetime.now(UTC))
+    print(json.dumps({**asdict(added), "expired": asdict(expired)}))
     return 0
 
 
