@@ -1,7 +1,7 @@
 """How the tables of the log are written: each commit says how far it has read the journals.
 
 The progress, a byte offset a file, is part of the commit that brings the rows (Delta's application transactions), so
-rows and progress are there together or not at all. Every commit carries one transaction of the same name besides: of
+rows and progress are there together or not at all. A commit lands right after the version that its writer has read: of
 two that began from the same version only one gets through, and the other looks again.
 """
 
@@ -18,7 +18,6 @@ from components.served.tables import AT, DAY
 # Who reads journals into tables, takes rows out or deletes files of theirs holds this lock in the pipelines' database.
 LOCK = "log tables"
 
-_WRITER = "writer"
 # Of the other columns no smallest and largest values are kept in the table's own log: a row that is taken out would
 # live on there.
 _CONFIGURATION = {"delta.dataSkippingStatsColumns": AT}
@@ -115,7 +114,8 @@ def compact(table: DeltaTable, days: Iterable[str]) -> None:
 
 def _commit(progress: Mapping[str, int]) -> CommitProperties:
     offsets = [Transaction(app_id=segment, version=end) for segment, end in progress.items()]
-    return CommitProperties(app_transactions=[Transaction(app_id=_WRITER, version=1), *offsets], max_commit_retries=0)
+    # Tried again, a commit could land on another that it does not contradict, such as rows on their own deletion.
+    return CommitProperties(app_transactions=offsets, max_commit_retries=0)
 
 
 def _created(platform: Platform, name: str, schema: pa.Schema) -> DeltaTable:

@@ -71,7 +71,9 @@ def _expire_journals(platform: Platform, folder: Path, last: float) -> int:
     count = 0
     for kind in KINDS:
         table = log_tables.existing(platform, kind.table)
-        for segment in segments(folder, kind.journal) if table is not None else ():
+        if table is None:
+            continue
+        for segment in segments(folder, kind.journal):
             facts = segment.stat()
             if facts.st_mtime >= last or log_tables.offset(table, segment.name) < facts.st_size:
                 continue
