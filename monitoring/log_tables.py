@@ -114,7 +114,7 @@ def compact(table: DeltaTable, days: Iterable[str]) -> None:
 
 def _commit(progress: Mapping[str, int]) -> CommitProperties:
     offsets = [Transaction(app_id=segment, version=end) for segment, end in progress.items()]
-    # Tried again, a commit could land on another that it does not contradict, such as rows on their own deletion.
+    # Tried again, a commit would land on versions that its writer has not looked at.
     return CommitProperties(app_transactions=offsets, max_commit_retries=0)
 
 
