@@ -1,7 +1,7 @@
 # Every target is one line that calls `python -m`; CI and people call the same ones. `make` alone lists them.
 .DEFAULT_GOAL := help
 .PHONY: help env doctor up down status train features score lineage reproduce promotions publish bundle release rollback \
-	demo-release predict edge image \
+	collect forget logs demo-release predict edge image \
 	test test-release test-image lint bench-up bench-pipeline loadtest bench-serving render policies scan preflight teardown sweep \
 	pause resume
 
@@ -29,6 +29,8 @@ down: ## Take everything down; data stays unless PURGE=1
 	@$(PY) -m infra.local.down $(if $(PURGE),--purge)
 status: ## Show each service's health, uptime and memory, the champion, the last run (JSON=1)
 	@$(PY) -m infra.local.status $(if $(JSON),--json)
+logs: ## Find everything that was written about a request or a run (ID=)
+	@$(PY) -m infra.local.find_logs "$(ID)"
 train: ## Run the training pipeline on the running stack (DATA= ROWS= SEED= FORCE_REASON=)
 	@$(PY) -m infra.local.client pipelines.run training $(RUN_OPTIONS) \
 		$(if $(FORCE_REASON),--force-reason "$(FORCE_REASON)")
@@ -36,6 +38,10 @@ features: ## Refresh the features by themselves, offline and online (DATA= ROWS=
 	@$(PY) -m infra.local.client pipelines.run features $(RUN_OPTIONS)
 score: ## Predict every trip of a data version with the champion (DATA_VERSION=)
 	@$(PY) -m infra.local.client pipelines.run scoring --data-version "$(DATA_VERSION)"
+collect: ## Take the service's predictions and outcomes into the tables of the log, and let go of what is too old
+	@$(PY) -m infra.local.client monitoring.collect
+forget: ## Remove a request or a trip from the log of predictions, to its last byte (KEY=)
+	@$(PY) -m infra.local.client monitoring.forget "$(KEY)"
 lineage: ## Show what something was made from and what was made from it (OF=model:champion JSON=1 OUT=file.svg)
 	@$(PY) -m infra.local.client pipelines.lineage "$(OF)" $(if $(JSON),--json) $(if $(filter command line,$(origin OUT)),--out "$(OUT)")
 reproduce: ## Rebuild a training run and compare every step (RUN=latest)

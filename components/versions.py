@@ -8,7 +8,7 @@ COMPONENT_VERSIONS: dict[str, str] = {
     "detect_skew": "0.1.3",
     "evaluate": "0.2.4",
     "explain": "0.1.3",
-    "ingest": "0.2.1",
+    "ingest": "0.2.2",
     "materialize": "0.1.3",
     "profile": "0.1.0",
     "record_skew": "0.1.3",
@@ -20,5 +20,5 @@ COMPONENT_VERSIONS: dict[str, str] = {
     "split": "0.1.1",
     "train": "1.0.3",
     "tune": "0.1.3",
-    "validate": "1.0.1",
+    "validate": "1.0.2",
 }

@@ -90,7 +90,8 @@ def execute(platform: Platform, job: Job) -> Outcome:
         arguments = {**job.arguments, "run": key, "commit": commit}
         steps: list[Step] = []
         try:
-            steps = run_pipeline(job.pipeline, arguments, root, log, _print_step, _print_refusal)
+            whose = {"run": key, "run_id": run.run_id}
+            steps = run_pipeline(job.pipeline, arguments, root, log, _print_step, _print_refusal, whose=whose)
         finally:
             good = bool(steps) and all(step.status != "failed" for step in steps)
             tracking.log(run, metrics=step_seconds(steps), tags=step_tags(steps))

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +20,7 @@ import components
 from components.artifacts import ArtifactIntegrityError
 from pipelines.local_cache import ContentCache, prune
 from pipelines.observation import Step, observed
+from pipelines.run_log import RunLog
 
 # A new version of any of these makes every cached answer doubtful.
 CACHE_RELEVANT = (
@@ -56,6 +57,8 @@ def run_pipeline(
     log: Path,
     report: Callable[[Step], None],
     refused: Callable[[ArtifactIntegrityError], None],
+    *,
+    whose: Mapping[str, str] | None = None,
 ) -> list[Step]:
     """Run a pipeline to its end or first failure.
 
@@ -67,9 +70,10 @@ def run_pipeline(
         pipeline: Function made by ``dsl.pipeline``.
         arguments: Its parameters.
         root: Folder for artifacts and cache; the oldest runs in it are deleted.
-        log: File for the output of kfp and of the steps; appended to.
+        log: File for the output of kfp and of the steps, as lines of JSON (``pipelines.run_log``); appended to.
         report: Called after each step.
         refused: Called for an earlier answer that was changed since, and is therefore not used.
+        whose: Ids that each line of the log carries.
 
     Returns:
         The steps in the order in which they ended; after a failure the last ones may be missing.
@@ -82,7 +86,7 @@ def run_pipeline(
         steps.append(step)
         report(step)
 
-    with tempfile.TemporaryDirectory(prefix="keelson-") as scratch, log.open("a", encoding="utf-8") as output:
+    with tempfile.TemporaryDirectory(prefix="keelson-") as scratch, RunLog(log, whose or {}) as output:
         local.init(
             runner=local.SubprocessRunner(use_venv=False),
             pipeline_root=str(root),
@@ -94,7 +98,7 @@ def run_pipeline(
         with (
             _temporary_files_in(scratch),
             redirect_stdout(output),
-            observed(finished, log, answers),
+            observed(finished, output, answers),
             warnings.catch_warnings(),
         ):
             # kfp warns of an image without "python" in its name, which means nothing here.

@@ -5,12 +5,10 @@ pipeline runs: one is called for every step, the other only for a step that the 
 """
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from kfp import dsl
@@ -20,6 +18,7 @@ from kfp.local.orchestrator.orchestrator_utils import OrchestratorUtils
 
 from components.artifacts import SHA256
 from pipelines.local_cache import ContentCache
+from pipelines.run_log import RunLog
 
 # How often a step is started anew whose process was killed: by the system for want of memory, or by a person.
 KILLED_RETRIES = 2
@@ -61,7 +60,7 @@ class Step:
 class _Watch:
     """Counts the processes of a step and tells about the step when it ends."""
 
-    def __init__(self, finished: Callable[[Step], None], log: Path) -> None:
+    def __init__(self, finished: Callable[[Step], None], log: RunLog) -> None:
         self._finished, self._log = finished, log
         self._attempts = 0
         self._execute, self._launch = task_executor.execute_single_task, task_dispatcher.run_single_task_implementation
@@ -69,17 +68,18 @@ class _Watch:
     def launch(self, **call: Any) -> Any:
         """Run a step's process; one that ended without an exception was killed, and runs again."""
         while True:
-            offset = _end(self._log)
+            offset = self._log.end()
             self._attempts += 1
             outputs, outcome = self._launch(**call)
-            was_killed = outcome != status.Status.SUCCESS and _TRACEBACK not in _text_from(self._log, offset)
+            was_killed = outcome != status.Status.SUCCESS and _TRACEBACK not in self._log.text_from(offset)
             if not was_killed or self._attempts > KILLED_RETRIES:
                 return outputs, outcome
 
     def execute(self, **call: Any) -> Any:
         """Run a step, or have it answered from the cache, and tell about it."""
         self._attempts = 0
-        started, offset = datetime.now(UTC), _end(self._log)
+        self._log.step = _name(call)
+        started, offset = datetime.now(UTC), self._log.end()
         outputs, outcome, error = {}, None, ""
         try:
             outputs, outcome = self._execute(**call)
@@ -99,14 +99,14 @@ class _Watch:
                     artifacts={name: artifact.path for name, artifact in made.items()},
                     digests={name: artifact.metadata.get(SHA256, "") for name, artifact in made.items()},
                     attempts=self._attempts,
-                    error="" if good else error or error_in(_text_from(self._log, offset)),
+                    error="" if good else error or error_in(self._log.text_from(offset)),
                 )
             )
         return outputs, outcome
 
 
 @contextmanager
-def observed(finished: Callable[[Step], None], log: Path, answers: ContentCache) -> Iterator[None]:
+def observed(finished: Callable[[Step], None], log: RunLog, answers: ContentCache) -> Iterator[None]:
     """Call ``finished`` after each step that kfp.local runs in the block, one at a time, with a cache by content."""
     watch = _Watch(finished, log)
     names = (
@@ -156,20 +156,6 @@ def _name(call: dict[str, Any]) -> str:
         if source.component_input_parameter.endswith("-loop-item") and name in given
     ]
     return ".".join([component, *items])
-
-
-def _end(log: Path) -> int:
-    """The log's length in bytes, with all that was said so far."""
-    sys.stdout.flush()
-    return log.stat().st_size
-
-
-def _text_from(log: Path, offset: int) -> str:
-    """What was written to a file after an offset in bytes."""
-    sys.stdout.flush()
-    with log.open("rb") as file:
-        file.seek(offset)
-        return file.read().decode(errors="replace")
 
 
 def error_in(output: str) -> str:

@@ -7,11 +7,13 @@ that says what came of the run.
 import argparse
 import json
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from components.platform import Platform
+from components.served.resolve import resolve
 from pipelines.driver import Outcome, execute, result
 from pipelines.requests import FeaturesRequest, Request, ScoringRequest, TrainingRequest
 from pipelines.training import FAMILIES
@@ -24,6 +26,8 @@ def perform(platform: Platform, request: Request) -> dict[str, Any]:
     Returns:
         What the JSON line says.
     """
+    if not isinstance(request, ScoringRequest):
+        request = replace(request, data=resolve(platform, request.data, datetime.now(UTC)))
     job = request.job()
     tell = {TrainingRequest: training_result, FeaturesRequest: features_result, ScoringRequest: scoring_result}
     about = cause(job.name, job.version, job.arguments)
@@ -91,7 +95,7 @@ def parse(arguments: list[str]) -> Request:
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
     default = FeaturesRequest()
-    parser.add_argument("--data", default=default.data, help="synthetic, a path to trip files, or tlc:YYYY-MM")
+    parser.add_argument("--data", default=default.data, help="synthetic, a path to trip files, tlc:YYYY-MM, or served")
     parser.add_argument("--rows", type=_positive, default=default.rows, help="trips to generate")
     parser.add_argument("--seed", type=int, default=default.seed)
 

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from components.labels.source import KIND as LABELLED
 from components.platform import Platform
 from components.recording import Submission
+from components.served.source import KIND as SERVED
 from components.trips.source import SYNTHETIC, TLC, fingerprint
 from components.trips.source_error import SourceError
 from pipelines import run
@@ -158,10 +159,10 @@ def supplied(
     found = dict(arguments)
     if "fingerprint" in inputs:
         source = str(arguments["source"])
-        if source.partition(":")[0] not in (SYNTHETIC, TLC, LABELLED):
+        if source.partition(":")[0] not in (SYNTHETIC, TLC, LABELLED, SERVED):
             raise SubmissionError(
                 f"source={source} is a file of this machine; a cluster reads {SYNTHETIC}, {TLC}:YYYY-MM or "
-                f"{LABELLED}:<version of the trips>:<version of the labels>"
+                f"{LABELLED}:<version of the trips>:<version of the labels>, or {SERVED}:<since>..<until>@<versions>"
             )
         found["fingerprint"] = fingerprint(source, int(arguments["rows"]), int(arguments["seed"]))
     if "study" in inputs:

@@ -67,7 +67,7 @@ class Application(Starlette):
             status, content = refusal.status, refusal.content()
         except Exception:
             # The traceback goes to the log; neither it nor the request goes to the caller.
-            _log.exception("request %s failed", identity)
+            _log.exception("a request failed", extra={"request": identity})
             status, content = 500, {"error": "The prediction failed; the service's log has the request id."}
         body = to_json({"request_id": identity, **content})
         metrics.answered(status, answer.assignment.variant if answer else NOBODY, time.perf_counter() - started)
@@ -97,7 +97,7 @@ class Application(Starlette):
         except (NotJsonError, InvalidTripsError) as error:
             raise refused(error) from None
         except OnlineFeaturesUnavailableError as error:
-            _log.warning("no prediction: %s", error)
+            _log.warning("no prediction: %s", error, extra={"request": identity})
             raise Refusal(503, f"No features: {error}.") from None
         finally:
             admission.leave()

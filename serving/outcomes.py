@@ -12,10 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from components import contract
-from serving.journal import Journal
+from components.journal import OUTCOMES, Journal
 from serving.trips import explained
 
-KIND = "outcomes"
 MAX_OUTCOMES = 1_000
 
 
@@ -62,7 +61,7 @@ class OutcomeLog:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._journal = Journal(folder, KIND)
+        self._journal = Journal(folder, OUTCOMES)
 
     def __enter__(self) -> "OutcomeLog":
         self._journal.__enter__()

@@ -114,7 +114,7 @@ class Predictor:
         Raises:
             OnlineFeaturesUnavailableError: The online store could not be read, and the settings do not do without it.
         """
-        online, degraded = await self._features(trips)
+        online, degraded = await self._features(trips, request_id)
         features = model_input(trips, online)
         assignment = assign(self.traffic.current, key)
         started = time.perf_counter()
@@ -152,7 +152,7 @@ class Predictor:
         try:
             seconds = self._seconds(version, answer.features)
         except Exception:
-            self._failed(variant, version)
+            self._failed(variant, version, answer.request_id)
             seconds = [None] * len(answer.trips)
         else:
             metrics.SHADOW_PREDICTIONS.labels(version).inc(len(seconds))
@@ -173,7 +173,7 @@ class Predictor:
         for model in self.models.values():
             model.predict(model_input(trips, np.full((1, len(ONLINE_FEATURES)), np.nan)))
 
-    async def _features(self, trips: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, bool]:
+    async def _features(self, trips: Sequence[Mapping[str, Any]], request_id: str) -> tuple[np.ndarray, bool]:
         """Online features, and whether they had to be left out."""
         if self._lookup is not FeatureLookup.OFF:
             try:
@@ -182,7 +182,7 @@ class Predictor:
             except OnlineFeaturesUnavailableError as error:
                 if self._lookup is FeatureLookup.REQUIRED:
                     raise
-                _log.warning("predicting without online features: %s", error)
+                _log.warning("predicting without online features: %s", error, extra={"request": request_id})
             else:
                 missing = int(np.isnan(online).sum())
                 if missing:
@@ -194,9 +194,9 @@ class Predictor:
     def _seconds(self, version: str, features: np.ndarray) -> list[float]:
         return self.models[version].predict(features).tolist()
 
-    def _failed(self, variant: str, version: str) -> None:
+    def _failed(self, variant: str, version: str, request_id: str) -> None:
         metrics.VARIANT_ERRORS.labels(variant, version).inc()
-        _log.exception("model version %s did not predict", version)
+        _log.exception("model version %s did not predict", version, extra={"request": request_id})
 
     async def _note(
         self,
@@ -225,4 +225,4 @@ class Predictor:
         except OSError:
             # A full disk is no reason to leave callers without an answer; an alert looks at the count.
             metrics.LOG_FAILURES.inc()
-            _log.exception("request %s was not logged", answer.request_id)
+            _log.exception("a prediction was not logged", extra={"request": answer.request_id})

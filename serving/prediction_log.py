@@ -1,4 +1,4 @@
-"""Every prediction with what it was made from, as lines of JSON in a folder (``serving.journal``).
+"""Every prediction with what it was made from, as lines of JSON in a folder (``components.journal``).
 
 They are written before the caller has its answer: a service that is killed has lost none that it answered. Requests
 that are answered at the same time share one write, as each costs as much as the model. Each worker writes files of its
@@ -15,9 +15,7 @@ import numpy as np
 from pydantic_core import to_json
 
 from components import contract
-from serving.journal import Journal
-
-KIND = "predictions"
+from components.journal import PREDICTIONS, Journal
 
 
 class PredictionLog:
@@ -29,7 +27,7 @@ class PredictionLog:
     """
 
     def __init__(self, folder: Path, bundle: str) -> None:
-        self._journal, self._bundle = Journal(folder, KIND), bundle
+        self._journal, self._bundle = Journal(folder, PREDICTIONS), bundle
         self._lines = bytearray()
         self._waiting: list[asyncio.Future[None]] = []
 

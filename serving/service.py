@@ -16,6 +16,7 @@ import bentoml
 from starlette.exceptions import HTTPException
 
 from components import contract
+from components.log_lines import log_as_json
 from serving.application import Shortcut, create_application
 from serving.manifest import BundleError, BundleIntegrityError, Manifest, Variant
 from serving.online_features import OnlineFeatures, OnlineFeaturesUnavailableError
@@ -46,6 +47,7 @@ async def open_bundle(settings: ServingSettings) -> "AsyncIterator[Predictor]":
     from serving.prediction import Predictor
     from serving.prediction_log import PredictionLog
 
+    log_as_json()
     manifest = Manifest.read_verified(_BUNDLE)
     models = {variant.model_version: _model(variant) for variant in manifest.variants}
     async with AsyncExitStack() as stack:
@@ -111,6 +113,7 @@ class TripDuration:
     @bentoml.on_deployment
     def before_the_workers() -> None:  # pyright: ignore[reportSelfClsParameterName]
         """In the supervising process, once: a bundle that was changed does not start."""
+        log_as_json()
         try:
             Manifest.read_verified(_BUNDLE)
         except BundleError as error:

@@ -18,7 +18,8 @@ def ingest(
     """Write the usable trips of a source as a version of the trips table.
 
     Args:
-        source: "synthetic", "synthetic:<regime>", a path to Parquet or CSV files, or "tlc:YYYY-MM".
+        source: "synthetic", "synthetic:<regime>", a path to Parquet or CSV files, "tlc:YYYY-MM", a labelled version, or
+            trips of the service's log.
         rows: Trips to generate; files are read whole.
         seed: Seed of generated trips.
         fingerprint: Content of the source; a changed source has another one, so it is read again. A source that is

@@ -19,6 +19,7 @@ from components.ingest.checks import REASON, STRAY, judge, stray_days
 from components.ingest.report import Findings
 from components.labels.source import LabelledVersion, is_labelled
 from components.platform import Platform
+from components.served.source import ServedTrips, is_served
 from components.trips import source as trip_source
 from components.trips.conform import conform
 from components.trips.files import RawBatch
@@ -73,7 +74,8 @@ def ingest(
 
     Args:
         platform: Where the table lies.
-        source: As for ``components.trips.source.batches``, or a labelled version as of ``components.labels.source``.
+        source: As for ``components.trips.source.batches``, a labelled version as of ``components.labels.source``, or
+            trips of the service's log as of ``components.served.source``.
         rows: Trips to generate; files are read whole.
         seed: Of generated trips.
         report: Written: JSON with counts, left-out columns, rejected rows by reason with up to 10 examples, and at
@@ -85,7 +87,7 @@ def ingest(
     Raises:
         SourceError: The source cannot be read.
         SourceChangedError: It was changed since.
-        components.tables.TableError: A labelled source names a version that there is not.
+        components.tables.TableError: The source names a version that there is not.
         components.tables.WriteConflict: Other writers were faster time and again.
     """
     findings, breaches, written = Findings(), (), {}
@@ -118,6 +120,8 @@ class _Asked:
         """The trips, as they are found."""
         if is_labelled(self.source):
             return LabelledVersion.parse(self.source).batches(platform)
+        if is_served(self.source):
+            return ServedTrips.parse(self.source).batches(platform)
         return trip_source.batches(self.source, self.rows, self.seed)
 
     def hold(self) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from components.labels import source as labelled
+from components.served import source as served
 from components.trips import files, synthetic, tlc
 from components.trips.conform import match
 from components.trips.files import RawBatch
@@ -62,6 +63,8 @@ def fingerprint(source: str, rows: int, seed: int, cache: Path | None = None) ->
         return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
     if kind == labelled.KIND:
         return labelled.LabelledVersion.parse(source).fingerprint()
+    if served.is_served(source):
+        return served.ServedTrips.parse(source).fingerprint()
     whole = hashlib.sha256()
     for file in _files(source, cache):
         try:

@@ -22,8 +22,9 @@ class ClientFailed(RuntimeError):
 
 
 def environment(layout: Layout) -> dict[str, str]:
-    """The caller's environment plus the platform contract of the running stack."""
-    return {**os.environ, **pulumi_cli.environment(layout), **pulumi_cli.platform(layout)}
+    """The caller's environment, the platform contract of the running stack, and where its service keeps journals."""
+    journals = {"KEELSON_PREDICTION_LOG": str(layout.predictions)}
+    return {**os.environ, **journals, **pulumi_cli.environment(layout), **pulumi_cli.platform(layout)}
 
 
 def result(layout: Layout, module: str, *arguments: str) -> dict[str, Any]:

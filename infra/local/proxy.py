@@ -30,7 +30,8 @@ def proxy_config(layout: Layout, *, port: int, health_port: int) -> str:
     servers = {
         "serving": {
             **_listener(port),
-            "routes": [{"handle": [_to_backend(layout.upstream)]}],
+            "logs": {},
+            "routes": [{"handle": [_request_id(), _to_backend(layout.upstream)]}],
             "errors": {"routes": [{"handle": [_refusal()]}]},
         },
         "health": {**_listener(health_port), "routes": [{"handle": [{"handler": "static_response"}]}]},
@@ -45,6 +46,11 @@ def proxy_config(layout: Layout, *, port: int, health_port: int) -> str:
 
 def _listener(port: int) -> dict[str, Any]:
     return {"listen": [f"{HOST}:{port}"], "protocols": ["h1"], "automatic_https": {"disable": True}}
+
+
+def _request_id() -> dict[str, Any]:
+    """The id by which the service knows a request, in the line about it."""
+    return {"handler": "log_append", "key": "request_id", "value": "{http.response.header.X-Request-Id}"}
 
 
 def _to_backend(upstream: Path) -> dict[str, Any]:
@@ -70,10 +76,26 @@ def _refusal() -> dict[str, Any]:
 
 
 def _logs() -> dict[str, Any]:
-    """Faults, and why a request was refused: at most ten of a kind a second, without what the request's head said."""
-    unspoken = {"request>headers": {"filter": "delete"}, "request>uri": {"filter": "delete"}}
+    """A line a request, and why one was refused: at most ten of a kind a second.
+
+    Neither says who asked, nor what: no address, no head, no query.
+    """
+    said = ("headers", "uri", "remote_ip", "remote_port", "client_ip")
+    unspoken = {f"request>{name}": {"filter": "delete"} for name in said}
     return {
-        "default": {"level": "ERROR", "exclude": ["http.log.error"]},
+        "default": {"level": "ERROR", "exclude": ["http.log.error", "http.log.access"]},
+        "requests": {
+            "include": ["http.log.access"],
+            "encoder": {
+                "format": "filter",
+                "wrap": {"format": "json"},
+                "fields": {
+                    **unspoken,
+                    "request>uri": {"filter": "regexp", "regexp": "\\?.*", "value": ""},
+                    "resp_headers": {"filter": "delete"},
+                },
+            },
+        },
         "refusals": {
             # Where an error has an answer of its own, Caddy logs it at this level only.
             "level": "DEBUG",

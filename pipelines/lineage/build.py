@@ -10,6 +10,7 @@ from typing import Any
 from components import contract
 from components.labels.source import LabelledVersion, is_labelled
 from components.recording import COMMIT, DATA_VERSION, MODEL_SHA256, STACK, VERDICT, VERDICT_REASON
+from components.served.source import ServedTrips, is_served
 from components.trips.source_error import SourceError
 from pipelines.lineage.graph import Edge, Graph, Kind, Node, assemble
 from pipelines.lineage.records import BundleRecord, PredictionsRecord, Records, RunRecord, VariantRecord, VersionRecord
@@ -194,6 +195,8 @@ def _add_source(draft: _Draft, records: Records, run: RunRecord) -> None:
         if is_labelled(given["source"]):
             corrected = LabelledVersion.parse(given["source"])
             draft.link(source, "corrects by labels", _data_node(records, str(corrected.trips)))
+        elif is_served(given["source"]) and (base := ServedTrips.parse(given["source"]).base) is not None:
+            draft.link(source, "adds served trips to", _data_node(records, str(base)))
 
 
 def _bundle_node(bundle: BundleRecord) -> Node:

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from components import contract, thresholds
-from serving import outcomes, prediction_log
-from serving.journal import read_lines
+from components.journal import OUTCOMES, PREDICTIONS, read_lines
 from serving.release.decision import Evidence
 from serving.release.sequential import mean_bounds
 
@@ -42,10 +41,8 @@ def read_evidence(folder: Path, *, champion: str, challenger: str, period: Perio
         period: What counts.
     """
     since = period.release.timestamp()
-    lines = _parsed(read_lines(folder, prediction_log.KIND, since), period.release)
-    told = {
-        (line["request_id"], line["index"]): line for line in _parsed(read_lines(folder, outcomes.KIND, since), None)
-    }
+    lines = _parsed(read_lines(folder, PREDICTIONS, since), period.release)
+    told = {(line["request_id"], line["index"]): line for line in _parsed(read_lines(folder, OUTCOMES, since), None)}
     by_version: dict[str, list[dict[str, Any]]] = {champion: [], challenger: []}
     for line in lines:
         if line["model_version"] in by_version:

@@ -143,10 +143,16 @@ def test_any_other_form_is_refused_with_what_is_allowed(text: str) -> None:
         parse(text)
 
 
-@pytest.mark.parametrize(("source", "origins"), [("labelled:0:2", {"data:0"}), ("labelled:of-nothing", set())])
-def test_trips_with_corrected_labels_lead_back_to_the_version_that_people_corrected(
-    source: str, origins: set[str]
-) -> None:
+@pytest.mark.parametrize(
+    ("source", "origins", "name"),
+    [
+        ("labelled:0:2", {"data:0"}, "corrects by labels"),
+        ("labelled:of-nothing", set(), ""),
+        ("served:2026-01-05..2026-01-06+0@1.2", {"data:0"}, "adds served trips to"),
+        ("served:2026-01-05..2026-01-06@1.2", set(), ""),
+    ],
+)
+def test_trips_made_from_a_version_lead_back_to_it(source: str, origins: set[str], name: str) -> None:
     run = RunRecord(
         run_id="r1",
         status="FINISHED",
@@ -160,4 +166,4 @@ def test_trips_with_corrected_labels_lead_back_to_the_version_that_people_correc
     assert Edge("data:1", "source:ffffffffffff", "ingested from") in graph.edges
     found = [edge for edge in graph.edges if edge.made == "source:ffffffffffff"]
     assert {edge.origin for edge in found} == origins
-    assert {edge.name for edge in found} == ({"corrects by labels"} if origins else set())
+    assert {edge.name for edge in found} == ({name} if name else set())

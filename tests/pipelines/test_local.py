@@ -190,6 +190,12 @@ def test_a_step_that_raises_is_not_tried_again(tmp_path: Path) -> None:
     assert (step.status, step.attempts, step.error) == ("failed", 1, "ValueError: wrong")
 
 
+def test_what_a_step_says_is_logged_under_its_name(tmp_path: Path) -> None:
+    run_families(tmp_path, "wrong")
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert {line["step"] for line in lines if line["message"].strip() == "ValueError: wrong"} == {"fragile.wrong"}
+
+
 def test_the_oldest_runs_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_cache, "KEPT_RUNS", 2)
     for name in "abc":

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from components.platform import Platform
 from components.tracking import Run
+from components.trips.source_error import SourceError
 from pipelines.driver import Outcome
 from pipelines.observation import Step
 from pipelines.requests import FeaturesRequest, ScoringRequest, TrainingRequest
-from pipelines.run import parse, scoring_result, training_result
+from pipelines.run import parse, perform, scoring_result, training_result
 
 STARTED = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -88,6 +90,11 @@ def test_a_reason_to_force_is_taken_without_its_blanks() -> None:
 def test_equal_requests_tune_in_the_same_study_and_others_do_not() -> None:
     studies = {TrainingRequest(seed=seed, rows=10).job().arguments["study"] for seed in (1, 1, 2)}
     assert len(studies) == 2
+
+
+def test_a_source_that_leaves_something_out_is_completed_on_the_stack(platform: Platform) -> None:
+    with pytest.raises(SourceError, match="the table prediction_log is not there"):
+        perform(platform, FeaturesRequest(data="served:2026-01-05..2026-01-06"))
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components import contract
-from serving import journal
+from components import contract, journal
 from serving.prediction_log import PredictionLog
 from serving.trips import EXAMPLE_TRIP
 
@@ -132,3 +131,61 @@ def test_all_who_wait_for_a_write_that_fails_are_told_and_the_next_lines_are_wri
     with PredictionLog(tmp_path / "log", "b") as log:
         assert asyncio.run(two(log)) == ["No space left on device"] * 2 + ["written"]
     assert [line["request_id"] for line in lines(tmp_path / "log")] == ["r2"]
+
+
+def test_a_file_is_locked_for_as_long_as_it_is_written(tmp_path: Path) -> None:
+    with PredictionLog(tmp_path, "b") as log:
+        write(log, "r")
+        asyncio.run(log.written())
+        (segment,) = journal.segments(tmp_path, journal.PREDICTIONS)
+        assert not journal.is_finished(segment)
+    assert journal.is_finished(segment)
+
+
+def test_an_old_file_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "SEGMENT_SECONDS", 0.0)
+    with PredictionLog(tmp_path, "b") as log:
+        for request in ("r1", "r2"):
+            write(log, request)
+            asyncio.run(log.written())
+    assert len(journal.segments(tmp_path, journal.PREDICTIONS)) == 2
+
+
+def test_what_is_written_after_half_a_line_is_a_line_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_disk = os.write
+
+    def full(descriptor: int, content: bytes) -> int:
+        monkeypatch.setattr(os, "write", no_space)
+        return to_disk(descriptor, content[:20])
+
+    def no_space(descriptor: int, content: bytes) -> int:
+        raise OSError("no space left")
+
+    with PredictionLog(tmp_path, "b") as log:
+        write(log, "r1")
+        asyncio.run(log.written())
+        write(log, "r2")
+        monkeypatch.setattr(os, "write", full)
+        with pytest.raises(OSError, match="no space left"):
+            asyncio.run(log.written())
+        monkeypatch.setattr(os, "write", to_disk)
+        write(log, "r3")
+    read = [json.loads(line)["request_id"] for line in journal.read_lines(tmp_path, journal.PREDICTIONS)]
+    assert sorted(read) == ["r1", "r3"]
+
+
+def test_a_line_made_blank_is_read_no_more_and_moves_no_other(tmp_path: Path) -> None:
+    with PredictionLog(tmp_path, "b") as log:
+        for request in ("r1", "r2"):
+            write(log, request)
+        asyncio.run(log.written())
+        (segment,) = journal.segments(tmp_path, journal.PREDICTIONS)
+        before = segment.read_bytes()
+        first, second, _ = before.split(b"\n")
+        journal.blank(segment, [(0, len(first))])
+        write(log, "r3")
+    assert segment.read_bytes().startswith(b" " * len(first) + b"\n" + second + b"\n")
+    read = [json.loads(line)["request_id"] for line in journal.read_lines(tmp_path, journal.PREDICTIONS)]
+    assert read == ["r2", "r3"]

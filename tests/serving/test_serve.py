@@ -1,6 +1,7 @@
 """A built bundle under `bentoml serve`: it answers, knows when it cannot, and leaves nothing behind."""
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -160,8 +161,13 @@ def test_a_bundle_answers_by_itself_and_stops_without_a_trace(
     time.sleep(1)
     unready = httpx.get(f"{served.url}/readyz")
     assert (unready.status_code, "feature server answered 500" in unready.text) == (503, True)
-    assert httpx.post(f"{served.url}/predict", json=EXAMPLE_TRIP).status_code == 503
+    refused = httpx.post(f"{served.url}/predict", json=EXAMPLE_TRIP, headers={"X-Request-Id": "r-503"})
+    assert refused.status_code == 503
     assert status(f"{served.url}/livez") == 200
+    (about,) = (line for line in served.log.read_text().splitlines() if "r-503" in line)
+    line = json.loads(about)
+    assert (line["level"], line["request_id"]) == ("warning", "r-503")
+    assert line["message"].startswith("no prediction: ")
     feature_server.broken = None
     time.sleep(1)
     assert status(f"{served.url}/readyz") == 200

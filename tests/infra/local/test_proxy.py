@@ -191,6 +191,22 @@ def test_an_error_is_logged_without_what_the_client_sent(proxy: Proxy, free_port
     assert "s3cret" not in log
 
 
+def test_a_request_is_a_line_with_its_id_and_without_who_asked_or_what(
+    proxy: Proxy, backend: Callable[[], int]
+) -> None:
+    proxy.lead_to(backend())
+    httpx.post(f"{proxy.url}/predict?q=s3cret", content=b"s3cret", headers={"X-Request-Id": "r-1", "X-Key": "s3cret"})
+    file = proxy.layout.local / "caddy.log"
+    deadline = time.monotonic() + 10
+    while "r-1" not in file.read_text() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    (line,) = (line for line in file.read_text().splitlines() if "r-1" in line)
+    said = json.loads(line)
+    assert (said["request_id"], said["status"], said["request"]["uri"]) == ("r-1", 200, "/predict")
+    assert not {"remote_ip", "remote_port", "client_ip", "headers"} & said["request"].keys()
+    assert "s3cret" not in file.read_text()
+
+
 def test_bodies_pass_as_they_come_in_both_directions(proxy: Proxy, backend: Callable[..., int]) -> None:
     arrived, seen = threading.Event(), threading.Event()
 

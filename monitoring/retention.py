@@ -1,0 +1,95 @@
+"""What is kept of the log for how long: rows by days, journals by days since their last line."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from deltalake import DeltaTable
+
+from components.database import alone, open_engine
+from components.journal import blank, is_finished, segments
+from components.platform import Platform
+from components.served.tables import DAY
+from monitoring import log_tables
+from monitoring.lines import KINDS, REJECTED_LOG
+from monitoring.settings import MonitoringSettings
+
+TABLES = (*(kind.table for kind in KINDS), REJECTED_LOG)
+
+# Whoever reads a version that is no longer the newest has so long for it: a training that names it reads it at once.
+_OLD_FILES_HOURS = 24
+
+
+@dataclass(frozen=True)
+class Expired:
+    """What was let go of.
+
+    Attributes:
+        rows: Of all tables.
+        journals: Files.
+    """
+
+    rows: int
+    journals: int
+
+
+def expire(platform: Platform, settings: MonitoringSettings, now: datetime) -> Expired:
+    """Delete what is over its time, and write the small files of days that are over together.
+
+    Args:
+        now: With a time zone.
+
+    Raises:
+        monitoring.log_tables.Overtaken: Another writer was faster; nothing is lost, call again.
+    """
+    with alone(open_engine(platform), log_tables.LOCK):
+        rows = sum(_expire_rows(platform, name, now.date(), settings.retention_days) for name in TABLES)
+        last = (now - timedelta(days=settings.journal_retention_days)).timestamp()
+        return Expired(rows=rows, journals=_expire_journals(platform, settings.journals, last))
+
+
+def _expire_rows(platform: Platform, name: str, today: date, days: int) -> int:
+    table = log_tables.existing(platform, name)
+    if table is None:
+        return 0
+    first = today - timedelta(days=days)
+    files = _files_by_day(table)
+    rows = log_tables.delete(table, f"{DAY} < DATE '{first}'") if any(day < str(first) for day in files) else 0
+    log_tables.compact(table, [day for day, count in files.items() if str(first) <= day < str(today) and count > 1])
+    log_tables.purge(table, _OLD_FILES_HOURS)
+    return rows
+
+
+def _files_by_day(table: DeltaTable) -> Counter[str]:
+    """Number of files by day, an ISO date."""
+    return Counter(uri.rpartition(f"{DAY}=")[2].partition("/")[0] for uri in table.file_uris())
+
+
+def _expire_journals(platform: Platform, folder: Path, last: float) -> int:
+    """Delete files that were last written before a time and are in the tables to their end; returns how many."""
+    count = 0
+    for kind in KINDS:
+        table = log_tables.existing(platform, kind.table)
+        if table is None:
+            continue
+        for segment in segments(folder, kind.journal):
+            facts = segment.stat()
+            if facts.st_mtime >= last or log_tables.offset(table, segment.name) < facts.st_size:
+                continue
+            if is_finished(segment):
+                segment.unlink()
+                count += 1
+            else:
+                # A service that nobody asks for anything: its file stays, what it said goes.
+                blank(segment, _lines(segment))
+    return count
+
+
+def _lines(segment: Path) -> list[tuple[int, int]]:
+    """Offset and length of all whole lines."""
+    found, start = [], 0
+    for line in segment.read_bytes().split(b"\n")[:-1]:
+        found.append((start, len(line)))
+        start += len(line) + 1
+    return found
