@@ -50,6 +50,7 @@ class Contestant:
 
 
 BARE, SERVICE, LOGGED = "bare ASGI", "the bundle", "the bundle, prediction log on"
+BARE_PUBLISHED = "bare ASGI, Booster.predict"
 STOCK, MLFLOW = "BentoML's API method", "mlflow models serve"
 BARE_LOOKUP, SERVICE_LOOKUP = "bare ASGI, with lookup", "the bundle, with lookup"
 
@@ -82,8 +83,10 @@ def contestants(model: Path, bundle: str, scratch: Path, feature_server: str) ->
         scratch: A folder for what the servers need, in which this was not called before.
         feature_server: Address of the stack's feature server.
     """
+    ready_made = [{"features": row} for row in _features(len(contract.MODEL_FEATURES))]
     return [
-        _bare(BARE, "without_lookup", model, [{"features": row} for row in _features(len(contract.MODEL_FEATURES))]),
+        _bare(BARE, "without_lookup", model, ready_made),
+        _bare(BARE_PUBLISHED, "as_published", model, ready_made),
         service_without_lookup(SERVICE, bundle, scratch),
         service_without_lookup(LOGGED, bundle, scratch, log=scratch / "prediction-log"),
         _stock(model),

@@ -12,6 +12,7 @@ from serving.loadtest.report import Report
 CLIENTS = (1, 16)
 # Name, ours, theirs, and what the project aims at.
 RATIOS = (
+    ("bundle, log on / bare ASGI as published", servers.LOGGED, servers.BARE_PUBLISHED, "at least 0.8"),
     ("bundle / bare ASGI", servers.SERVICE, servers.BARE, "at least 0.8"),
     ("bundle / bare ASGI, both with lookup", servers.SERVICE_LOOKUP, servers.BARE_LOOKUP, "at least 0.9"),
     ("bundle / BentoML's API method", servers.SERVICE, servers.STOCK, "at least 5"),

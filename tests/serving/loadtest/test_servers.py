@@ -67,7 +67,7 @@ def test_the_model_has_the_size_that_the_page_says(model: Path) -> None:
     assert (len(leaves), set(leaves)) == (100, {"num_leaves=31"})
 
 
-@pytest.mark.parametrize("name", [servers.BARE, servers.STOCK, servers.MLFLOW])
+@pytest.mark.parametrize("name", [servers.BARE, servers.BARE_PUBLISHED, servers.STOCK, servers.MLFLOW])
 def test_each_server_answers_with_the_same_model(name: str, model: Path, tmp_path: Path) -> None:
     contestant = named(name, model, tmp_path)
     sent = np.array(list(_numbers(contestant.bodies[0]))).reshape(1, len(contract.MODEL_FEATURES))
