@@ -7,7 +7,6 @@ from typing import Any
 import pulumi
 from pulumi_kubernetes import apiextensions, core, meta
 
-from infra.apps.alerts import GROUPS
 from infra.apps.charts import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -21,6 +20,7 @@ from infra.apps.monitors import MONITORS, pod_monitor
 from infra.apps.priority import SERVICE
 from infra.apps.secrets import external_secret, same_keys
 from infra.apps.storage_classes import NAME as STORAGE_CLASS
+from infra.observability import rules
 from infra.settings.cloud import CloudSettings
 
 NAMESPACE = "monitoring"
@@ -191,10 +191,8 @@ class Observability(pulumi.ComponentResource):
         self._after = pulumi.ResourceOptions(parent=self, depends_on=[stack])
         for monitor in MONITORS:
             self._object(f"{name}-{monitor.name}", "PodMonitor", monitor.name, pod_monitor(monitor))
-        for group, rules in GROUPS.items():
-            self._object(
-                f"{name}-alerts-{group}", "PrometheusRule", group, {"groups": [{"name": group, "rules": rules}]}
-            )
+        for group in rules.of_cluster(settings.budget.monthly):
+            self._object(f"{name}-rules-{group.name}", "PrometheusRule", group.name, rules.file([group]))
         self.register_outputs({})
 
     def _object(self, title: str, kind: str, name: str, spec: Mapping[str, Any]) -> None:

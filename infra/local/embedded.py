@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 
 from infra import outputs
-from infra.local import applications, postgres
+from infra.local import applications, observability, postgres
 from infra.local.applications import ARTIFACTS_BUCKET, DATA_BUCKET, http
 from infra.local.credentials import Password
 from infra.local.environment_file import EnvironmentFile
@@ -169,10 +169,10 @@ class EmbeddedPlatform(pulumi.ComponentResource):
             "feast": (port["feast-metrics"], "/metrics"),
             "serving": (port["serving"], "/metrics"),
         }
-        self._service(applications.prometheus(self._layout, port["prometheus"], targets))
+        self._service(observability.prometheus(self._layout, port["prometheus"], targets))
         if self._has_grafana():
             password = self._password("grafana")
-            self._service(applications.grafana(self._layout, port["grafana"], port["prometheus"], password))
+            self._service(observability.grafana(self._layout, port["grafana"], port["prometheus"], password))
         else:
             pulumi.log.warn("Grafana is neither on PATH nor could its release be downloaded: coming up without it.")
 
