@@ -1,6 +1,5 @@
 """Prometheus, Alertmanager and Grafana, with our monitors, alerts and dashboards."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,13 +13,13 @@ from infra.apps.charts import (
     registry_repository_and_tag,
     resources,
 )
-from infra.apps.dashboards import DASHBOARDS, grafana
 from infra.apps.foundation import Foundation
 from infra.apps.monitors import MONITORS, pod_monitor
 from infra.apps.priority import SERVICE
 from infra.apps.secrets import external_secret, same_keys
 from infra.apps.storage_classes import NAME as STORAGE_CLASS
 from infra.observability import rules
+from infra.observability.dashboards import DASHBOARDS, grafana
 from infra.settings.cloud import CloudSettings
 
 NAMESPACE = "monitoring"
@@ -182,7 +181,7 @@ class Observability(pulumi.ComponentResource):
                 metadata=meta.v1.ObjectMetaArgs(
                     name=f"dashboard-{title}", namespace=NAMESPACE, labels={"grafana_dashboard": "1"}
                 ),
-                data={f"{title}.json": json.dumps(grafana(title, dashboard), indent=1, sort_keys=True)},
+                data={f"{title}.json": grafana.text(title, dashboard)},
                 opts=child,
             )
         # Grafana does not start without its password.

@@ -12,6 +12,8 @@ from infra.local.layout import Layout
 from infra.local.ports import HOST
 from infra.local.service import described
 from infra.observability import rules
+from infra.observability.dashboards import DASHBOARDS
+from infra.observability.dashboards import grafana as dashboards
 
 
 def prometheus(layout: Layout, port: int, targets: Mapping[str, tuple[int, str]]) -> dict[str, Any]:
@@ -44,12 +46,19 @@ def prometheus_config(targets: Mapping[str, tuple[int, str]], rule_file: Path) -
 
 
 def grafana(layout: Layout, port: int, prometheus_port: int, password: pulumi.Input[str]) -> dict[str, Any]:
-    """Grafana with the Prometheus data source; sign-in with the generated password only."""
+    """Grafana with the Prometheus data source and the dashboards; sign-in with the generated password only."""
     folder = layout.local / "grafana"
     source = (
         "apiVersion: 1\ndatasources:\n  - name: Prometheus\n    uid: prometheus\n    type: prometheus\n"
         f"    access: proxy\n    url: {http(prometheus_port)}\n    isDefault: true\n"
     )
+    provider = (
+        "apiVersion: 1\nproviders:\n  - name: keelson\n    type: file\n    allowUiUpdates: false\n"
+        f"    options:\n      path: {folder / 'dashboards'}\n"
+    )
+    drawn = {
+        str(folder / "dashboards" / f"{name}.json"): dashboards.text(name, one) for name, one in DASHBOARDS.items()
+    }
     return described(
         "grafana",
         command=[str(layout.bin / "grafana"), "server", "--homepath", str(layout.bin / "grafana-home")],
@@ -64,7 +73,11 @@ def grafana(layout: Layout, port: int, prometheus_port: int, password: pulumi.In
             "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
             "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
         },
-        files={str(folder / "datasources" / "prometheus.yaml"): source},
+        files={
+            str(folder / "datasources" / "prometheus.yaml"): source,
+            str(folder / "dashboards" / "provider.yaml"): provider,
+            **drawn,
+        },
         health_check={"http": [http(port, "/api/health")]},
         directory=layout.home,
         startup_seconds=120,

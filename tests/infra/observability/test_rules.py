@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,6 @@ ROOT = Path(__file__).parents[3]
 RULES = rules.of_cluster(250)
 ALERTS = {rule.name: rule for group in RULES for rule in group.rules if isinstance(rule, Alert)}
 EXAMPLES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "alerts.yaml").read_text())
-# Metrics that only a cluster has, by the beginning of their names.
-OF_CLUSTER = re.compile(
-    r"\b(?:DCGM_|kube_|kubelet_|node_|container_|karpenter_|argo_workflows_|resource_manager_|rollout_|externalsecret_|certmanager_)"
-)
 
 
 @pytest.fixture(scope="session")
@@ -97,9 +94,9 @@ def test_names_are_unique() -> None:
     assert len(set(groups)) == len(groups)
 
 
-def test_an_alert_is_marked_as_a_clusters_when_its_metrics_are() -> None:
+def test_an_alert_is_marked_as_a_clusters_when_its_metrics_are(is_of_cluster: Callable[[str], bool]) -> None:
     everything = [rule for group in RULES for rule in group.rules]
-    wrong = [rule.name for rule in everything if bool(OF_CLUSTER.search(rule.query)) != (rule.where is Where.CLUSTER)]
+    wrong = [one.name for one in everything if is_of_cluster(one.query) != (one.where is Where.CLUSTER)]
     assert wrong == []
 
 
