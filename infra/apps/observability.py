@@ -18,7 +18,7 @@ from infra.apps.monitors import MONITORS, pod_monitor
 from infra.apps.priority import SERVICE
 from infra.apps.secrets import external_secret, same_keys
 from infra.apps.storage_classes import NAME as STORAGE_CLASS
-from infra.observability import rules
+from infra.observability import routing, rules
 from infra.observability.dashboards import DASHBOARDS, grafana
 from infra.settings.cloud import CloudSettings
 
@@ -28,6 +28,9 @@ _API = "monitoring.coreos.com"
 # What Prometheus keeps: two weeks of one scrape a minute fit into 20 GiB with room to spare.
 _DAYS, _DISK = 15, "20Gi"
 _INTERVAL = "60s"
+# The operator mounts Alertmanager's secrets there.
+_WEBHOOK = "alert-webhook"
+_WEBHOOK_FILE = f"/etc/alertmanager/secrets/{_WEBHOOK}/url"
 
 
 def values(settings: CloudSettings) -> dict[str, Any]:
@@ -37,7 +40,10 @@ def values(settings: CloudSettings) -> dict[str, Any]:
         **{part: {"enabled": False} for part in ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy")},
         "prometheusOperator": _operator(settings),
         "prometheus": {"prometheusSpec": _prometheus(settings)},
-        "alertmanager": {"alertmanagerSpec": _alertmanager(settings)},
+        "alertmanager": {
+            "config": routing.configuration({"url_file": _WEBHOOK_FILE} if settings.alert_webhook else None),
+            "alertmanagerSpec": _alertmanager(settings),
+        },
         "grafana": _grafana(settings),
         "kube-state-metrics": {
             "image": registry_repository_and_tag(_CHART, "state-metrics", settings),
@@ -108,6 +114,7 @@ def _alertmanager(settings: CloudSettings) -> dict[str, Any]:
         "replicas": min(settings.replicas, 2),
         "priorityClassName": SERVICE,
         "resources": resources(cpu=10, memory=48, limit=128),
+        **({"secrets": [_WEBHOOK]} if settings.alert_webhook else {}),
     }
 
 
@@ -175,6 +182,18 @@ class Observability(pulumi.ComponentResource):
             fields=same_keys(foundation.secrets["grafana"], ["admin-user", "admin-password"]),
             opts=child,
         )
+        secrets = [password]
+        if settings.alert_webhook:
+            source = foundation.secrets[_WEBHOOK]
+            secrets.append(
+                external_secret(
+                    f"{name}-webhook",
+                    namespace=NAMESPACE,
+                    name=_WEBHOOK,
+                    fields=same_keys(source, ["url"]),
+                    opts=child,
+                )
+            )
         for title, dashboard in DASHBOARDS.items():
             core.v1.ConfigMap(
                 f"{name}-dashboard-{title}",
@@ -184,8 +203,8 @@ class Observability(pulumi.ComponentResource):
                 data={f"{title}.json": grafana.text(title, dashboard)},
                 opts=child,
             )
-        # Grafana does not start without its password.
-        stack = chart(_CHART, values(settings), opts=pulumi.ResourceOptions(parent=self, depends_on=[password]))
+        # Grafana does not start without its password, nor Alertmanager without the address.
+        stack = chart(_CHART, values(settings), opts=pulumi.ResourceOptions(parent=self, depends_on=secrets))
         # The kinds of what follows are the chart's.
         self._after = pulumi.ResourceOptions(parent=self, depends_on=[stack])
         for monitor in MONITORS:

@@ -1,4 +1,4 @@
-"""Prometheus and Grafana of the local stack: pure functions from addresses to programs."""
+"""Prometheus, Alertmanager and Grafana of the local stack: pure functions from addresses to programs."""
 
 import json
 from collections.abc import Mapping
@@ -11,12 +11,14 @@ from infra.local.applications import http
 from infra.local.layout import Layout
 from infra.local.ports import HOST
 from infra.local.service import described
-from infra.observability import rules
+from infra.observability import routing, rules
 from infra.observability.dashboards import DASHBOARDS
 from infra.observability.dashboards import grafana as dashboards
 
 
-def prometheus(layout: Layout, port: int, targets: Mapping[str, tuple[int, str]]) -> dict[str, Any]:
+def prometheus(
+    layout: Layout, port: int, targets: Mapping[str, tuple[int, str]], alertmanager_port: int
+) -> dict[str, Any]:
     """Prometheus with the rules of every stack, scraping ``targets``: ``{job: (port, metrics path)}``."""
     folder = layout.local / "prometheus"
     config, rule_file = folder / "prometheus.yml", folder / "rules.json"
@@ -25,7 +27,7 @@ def prometheus(layout: Layout, port: int, targets: Mapping[str, tuple[int, str]]
         command=[str(layout.bin / "prometheus"), f"--config.file={config}", f"--web.listen-address={HOST}:{port}"]
         + [f"--storage.tsdb.path={layout.data / 'prometheus'}", "--storage.tsdb.retention.time=30d"],
         files={
-            str(config): prometheus_config(targets, rule_file),
+            str(config): prometheus_config(targets, rule_file, alertmanager_port),
             str(rule_file): json.dumps(rules.file(rules.of_local_stack()), indent=1) + "\n",
         },
         health_check={"http": [http(port, "/-/ready")]},
@@ -33,16 +35,36 @@ def prometheus(layout: Layout, port: int, targets: Mapping[str, tuple[int, str]]
     )
 
 
-def prometheus_config(targets: Mapping[str, tuple[int, str]], rule_file: Path) -> str:
-    """The scrape configuration, and the rules; both every 10 s."""
+def prometheus_config(targets: Mapping[str, tuple[int, str]], rule_file: Path, alertmanager_port: int) -> str:
+    """The scrape configuration, and the rules; both every 10 s. Alerts go to Alertmanager."""
     jobs = "".join(
         f'  - job_name: {job}\n    metrics_path: {path}\n    static_configs:\n      - targets: ["{HOST}:{port}"]\n'
         for job, (port, path) in sorted(targets.items())
     )
     return (
         f"global:\n  scrape_interval: 10s\n  evaluation_interval: 10s\n"
+        f'alerting:\n  alertmanagers:\n    - static_configs:\n        - targets: ["{HOST}:{alertmanager_port}"]\n'
         f'rule_files: ["{rule_file}"]\nscrape_configs:\n{jobs}'
     )
+
+
+def alertmanager(layout: Layout, port: int, routes: pulumi.Input[str]) -> dict[str, Any]:
+    """Alertmanager, alone; ``routes`` is from ``alertmanager_config``."""
+    config = layout.local / "alertmanager" / "alertmanager.json"
+    return described(
+        "alertmanager",
+        command=[str(layout.bin / "alertmanager"), f"--config.file={config}", f"--web.listen-address={HOST}:{port}"]
+        # Without a port for others of its kind.
+        + [f"--storage.path={layout.data / 'alertmanager'}", "--cluster.listen-address="],
+        files={str(config): routes},
+        health_check={"http": [http(port, "/-/ready")]},
+        directory=layout.home,
+    )
+
+
+def alertmanager_config(webhook: str | None) -> str:
+    """Where alerts go: to the address ``webhook``, or nowhere."""
+    return json.dumps(routing.configuration({"url": webhook} if webhook else None), indent=1) + "\n"
 
 
 def grafana(layout: Layout, port: int, prometheus_port: int, password: pulumi.Input[str]) -> dict[str, Any]:

@@ -31,5 +31,4 @@ MONITOR = frozenset(
         "keelson_stack_cost_dollars_month",
     }
 )
-# Alertmanager's are read on a cluster only, so far.
-NOT_SERVED_LOCALLY_YET = MONITOR | {"alertmanager_notifications_failed_total"}
+NOT_SERVED_LOCALLY_YET = MONITOR

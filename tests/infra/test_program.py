@@ -129,7 +129,13 @@ def prometheus_config() -> dict[str, Any]:
 
 def test_prometheus_scrapes_every_service_that_has_metrics() -> None:
     config = prometheus_config()
-    assert {job["job_name"] for job in config["scrape_configs"]} == {"mlflow", "feast", "serving", "prometheus"}
+    assert {job["job_name"] for job in config["scrape_configs"]} == {
+        "alertmanager",
+        "feast",
+        "mlflow",
+        "prometheus",
+        "serving",
+    }
 
 
 def test_prometheus_has_the_rules() -> None:
