@@ -17,7 +17,7 @@ DASHBOARD = Dashboard(
         ),
         Panel(title="Services that answer", unit="short", queries={"{{job}}": "min by (job) (up)"}, shows="now"),
         Panel(
-            title="Error budget of 30 days that the last three left",
+            title="Error budget of a month, left by three days",
             unit="percentunit",
             queries={
                 "availability": '1 - objective:errors:ratio_rate3d{objective="serving-availability"} / 0.001 * 3 / 30',

@@ -38,13 +38,19 @@ DASHBOARD = Dashboard(
             },
         ),
         Panel(
-            title="Without online features",
+            title="Online features that a prediction lacks",
+            unit="short",
+            queries={
+                "features": "sum(rate(keelson_serving_missing_features_total[5m])) "
+                "/ sum(rate(keelson_serving_predictions_total[5m]))"
+            },
+        ),
+        Panel(
+            title="Predicted without the feature store",
             unit="percentunit",
             queries={
-                "some missing": "sum(rate(keelson_serving_missing_features_total[5m])) "
-                "/ sum(rate(keelson_serving_predictions_total[5m]))",
-                "all missing": "sum(rate(keelson_serving_degraded_predictions_total[5m])) "
-                "/ sum(rate(keelson_serving_predictions_total[5m]))",
+                "share": "sum(rate(keelson_serving_degraded_predictions_total[5m])) "
+                "/ sum(rate(keelson_serving_predictions_total[5m]))"
             },
         ),
         Panel(

@@ -9,12 +9,14 @@ _SERVING = Group(
     rules=(
         Alert(
             name="FeaturesMissing",
-            measure="sum(rate(keelson_serving_missing_features_total[15m])) "
-            "/ sum(rate(keelson_serving_predictions_total[15m]))",
-            condition="> 0.1",
+            # Without a hit there is no series of hits, and then there are none.
+            measure='1 - (sum by (feature_view) (rate(feast_online_features_status_total{status="present"}[15m])) '
+            "or 0 * sum by (feature_view) (rate(feast_online_features_status_total[15m]))) "
+            "/ sum by (feature_view) (rate(feast_online_features_status_total[15m]))",
+            condition="> 0.9",
             minutes=15,
             severity="warning",
-            summary="Predictions are made without their online features",
+            summary="Of a feature view, nine in ten values that predictions ask for are not there",
         ),
         Alert(
             name="PredictionsDegraded",
