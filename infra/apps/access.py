@@ -119,6 +119,6 @@ ACCESS: tuple[Access, ...] = (
         namespace="external-secrets",
         service_account="external-secrets",
         why="External Secrets copies the applications' secrets into their namespaces",
-        secrets=(SecretGrant(names=_APPLICATION_SECRETS),),
+        secrets=(SecretGrant(names=(*_APPLICATION_SECRETS, "alert-webhook")),),
     ),
 )

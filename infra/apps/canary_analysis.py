@@ -8,12 +8,14 @@ waits for somebody to decide.
 from collections.abc import Mapping
 from typing import Any
 
-from infra.apps.alerts import MAX_FAILED_SHARE, MAX_P99_SECONDS
 from infra.apps.contract import address
 
 # What Argo Rollouts tells the pods of one template by. The monitor hands it on, or no query here finds anything.
 POD_LABEL = "rollouts-pod-template-hash"
 TEMPLATE = "canary"
+# What a new bundle may cost its callers at most while it is tried: the objectives (``observability.rules.objectives``)
+# are of thirty days, too long for a look of minutes.
+MAX_FAILED_SHARE, MAX_P99_SECONDS = 0.01, 0.25
 # The fewest answers in a window from which one in a hundred can be told.
 LEAST_ANSWERS = 100
 _HASH = "pod-template-hash"

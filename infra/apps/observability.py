@@ -1,13 +1,11 @@
 """Prometheus, Alertmanager and Grafana, with our monitors, alerts and dashboards."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import pulumi
 from pulumi_kubernetes import apiextensions, core, meta
 
-from infra.apps.alerts import GROUPS
 from infra.apps.charts import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -15,12 +13,13 @@ from infra.apps.charts import (
     registry_repository_and_tag,
     resources,
 )
-from infra.apps.dashboards import DASHBOARDS, grafana
 from infra.apps.foundation import Foundation
 from infra.apps.monitors import MONITORS, pod_monitor
 from infra.apps.priority import SERVICE
 from infra.apps.secrets import external_secret, same_keys
 from infra.apps.storage_classes import NAME as STORAGE_CLASS
+from infra.observability import routing, rules
+from infra.observability.dashboards import DASHBOARDS, grafana
 from infra.settings.cloud import CloudSettings
 
 NAMESPACE = "monitoring"
@@ -29,6 +28,9 @@ _API = "monitoring.coreos.com"
 # What Prometheus keeps: two weeks of one scrape a minute fit into 20 GiB with room to spare.
 _DAYS, _DISK = 15, "20Gi"
 _INTERVAL = "60s"
+# The operator mounts Alertmanager's secrets there.
+_WEBHOOK = "alert-webhook"
+_WEBHOOK_FILE = f"/etc/alertmanager/secrets/{_WEBHOOK}/url"
 
 
 def values(settings: CloudSettings) -> dict[str, Any]:
@@ -38,7 +40,10 @@ def values(settings: CloudSettings) -> dict[str, Any]:
         **{part: {"enabled": False} for part in ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy")},
         "prometheusOperator": _operator(settings),
         "prometheus": {"prometheusSpec": _prometheus(settings)},
-        "alertmanager": {"alertmanagerSpec": _alertmanager(settings)},
+        "alertmanager": {
+            "config": routing.configuration({"url_file": _WEBHOOK_FILE} if settings.alert_webhook else None),
+            "alertmanagerSpec": _alertmanager(settings),
+        },
         "grafana": _grafana(settings),
         "kube-state-metrics": {
             "image": registry_repository_and_tag(_CHART, "state-metrics", settings),
@@ -109,6 +114,7 @@ def _alertmanager(settings: CloudSettings) -> dict[str, Any]:
         "replicas": min(settings.replicas, 2),
         "priorityClassName": SERVICE,
         "resources": resources(cpu=10, memory=48, limit=128),
+        **({"secrets": [_WEBHOOK]} if settings.alert_webhook else {}),
     }
 
 
@@ -176,25 +182,35 @@ class Observability(pulumi.ComponentResource):
             fields=same_keys(foundation.secrets["grafana"], ["admin-user", "admin-password"]),
             opts=child,
         )
+        secrets = [password]
+        if settings.alert_webhook:
+            source = foundation.secrets[_WEBHOOK]
+            secrets.append(
+                external_secret(
+                    f"{name}-webhook",
+                    namespace=NAMESPACE,
+                    name=_WEBHOOK,
+                    fields=same_keys(source, ["url"]),
+                    opts=child,
+                )
+            )
         for title, dashboard in DASHBOARDS.items():
             core.v1.ConfigMap(
                 f"{name}-dashboard-{title}",
                 metadata=meta.v1.ObjectMetaArgs(
                     name=f"dashboard-{title}", namespace=NAMESPACE, labels={"grafana_dashboard": "1"}
                 ),
-                data={f"{title}.json": json.dumps(grafana(title, dashboard), indent=1, sort_keys=True)},
+                data={f"{title}.json": grafana.text(title, dashboard)},
                 opts=child,
             )
-        # Grafana does not start without its password.
-        stack = chart(_CHART, values(settings), opts=pulumi.ResourceOptions(parent=self, depends_on=[password]))
+        # Grafana does not start without its password, nor Alertmanager without the address.
+        stack = chart(_CHART, values(settings), opts=pulumi.ResourceOptions(parent=self, depends_on=secrets))
         # The kinds of what follows are the chart's.
         self._after = pulumi.ResourceOptions(parent=self, depends_on=[stack])
         for monitor in MONITORS:
             self._object(f"{name}-{monitor.name}", "PodMonitor", monitor.name, pod_monitor(monitor))
-        for group, rules in GROUPS.items():
-            self._object(
-                f"{name}-alerts-{group}", "PrometheusRule", group, {"groups": [{"name": group, "rules": rules}]}
-            )
+        for group in rules.of_cluster(settings.budget.monthly):
+            self._object(f"{name}-rules-{group.name}", "PrometheusRule", group.name, rules.file([group]))
         self.register_outputs({})
 
     def _object(self, title: str, kind: str, name: str, spec: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from infra.apps.namespaces import NAMESPACES
 from infra.settings import cloud
 from infra.settings.cloud import CloudSettings
 
-Condition = Literal["always", "mysql on RDS", "mysql in the cluster", "sign-in"]
+Condition = Literal["always", "mysql on RDS", "mysql in the cluster", "sign-in", "alert webhook"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +85,7 @@ _FROM_KUBERNETES = Addresses(name="Kubernetes API", blocks=(VPC,))
 _POD_IDENTITY = Addresses(name="Pod Identity agent", blocks=("169.254.170.23/32",))
 _AWS = Addresses(name="AWS APIs", blocks=("0.0.0.0/0",), without=(_LINK_LOCAL, SERVICES))
 _ISSUER = Addresses(name="OpenID Connect issuer", blocks=("0.0.0.0/0",), without=(_LINK_LOCAL, SERVICES, VPC))
+_WEBHOOK = Addresses(name="alert webhook", blocks=("0.0.0.0/0",), without=(_LINK_LOCAL, SERVICES, VPC))
 _RDS = Addresses(name="RDS", blocks=(VPC,))
 _NODES = Addresses(name="nodes", blocks=(VPC,))
 _LOAD_BALANCER = Addresses(name="load balancer", blocks=(VPC,))
@@ -99,6 +100,7 @@ EVIDENTLY = application("monitoring", "evidently")
 MONITOR = application("monitoring", "monitor")
 GRAFANA = application("monitoring", "grafana")
 PROMETHEUS = application("monitoring", "prometheus")
+ALERTMANAGER = application("monitoring", "alertmanager")
 BOOTSTRAP = application("database", "database-bootstrap")
 MYSQL = application("database", "mysql")
 SIGN_IN = Pods(namespace="ingress", name="sign-in", labels={"app.kubernetes.io/component": "sign-in"})
@@ -163,6 +165,7 @@ OPENINGS: tuple[Opening, ...] = (
     Opening(
         source=_everything("monitoring"), target=_everything("monitoring"), ports=(), why="Prometheus, Grafana, alerts"
     ),
+    Opening(source=ALERTMANAGER, target=_WEBHOOK, ports=(443,), why="tells of alerts", when="alert webhook"),
     Opening(source=PROMETHEUS, target=_NODES, ports=(9100, 9153, 10249, 10250), why="metrics of nodes and kube-system"),
     Opening(source=PROMETHEUS, target=MLFLOW, ports=(5000,), why="metrics"),
     Opening(source=PROMETHEUS, target=FEAST, ports=(8000,), why="metrics"),
@@ -216,6 +219,7 @@ def of_stack(settings: CloudSettings) -> tuple[Opening, ...]:
         "mysql on RDS": settings.database.mysql == "rds",
         "mysql in the cluster": settings.database.mysql == "in-cluster",
         "sign-in": settings.sign_in is not None,
+        "alert webhook": settings.alert_webhook,
     }
     return tuple(opening for opening in OPENINGS if there[opening.when])
 

@@ -21,7 +21,15 @@ from infra.aws.storage import Storage
 from infra.settings.cloud import CloudSettings
 from infra.versions import Versions
 
-SECRETS = ("mlflow-database", "feast-database", "pipelines-database", "kubeflow-database", "grafana", "sign-in")
+SECRETS = (
+    "mlflow-database",
+    "feast-database",
+    "pipelines-database",
+    "kubeflow-database",
+    "grafana",
+    "sign-in",
+    "alert-webhook",
+)
 
 
 class CloudPlatform(pulumi.ComponentResource):

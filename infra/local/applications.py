@@ -101,56 +101,6 @@ def evidently(layout: Layout, port: int) -> dict[str, Any]:
     )
 
 
-def prometheus(layout: Layout, port: int, targets: Mapping[str, tuple[int, str]]) -> dict[str, Any]:
-    """Prometheus, scraping ``targets``: ``{job: (port, metrics path)}``."""
-    config = layout.local / "prometheus" / "prometheus.yml"
-    return described(
-        "prometheus",
-        command=[str(layout.bin / "prometheus"), f"--config.file={config}", f"--web.listen-address={HOST}:{port}"]
-        + [f"--storage.tsdb.path={layout.data / 'prometheus'}", "--storage.tsdb.retention.time=30d"],
-        files={str(config): prometheus_config(targets)},
-        health_check={"http": [http(port, "/-/ready")]},
-        directory=layout.home,
-    )
-
-
-def prometheus_config(targets: Mapping[str, tuple[int, str]]) -> str:
-    """The scrape configuration, every 10 s."""
-    jobs = "".join(
-        f'  - job_name: {job}\n    metrics_path: {path}\n    static_configs:\n      - targets: ["{HOST}:{port}"]\n'
-        for job, (port, path) in sorted(targets.items())
-    )
-    return f"global:\n  scrape_interval: 10s\n  evaluation_interval: 10s\nscrape_configs:\n{jobs}"
-
-
-def grafana(layout: Layout, port: int, prometheus_port: int, password: pulumi.Input[str]) -> dict[str, Any]:
-    """Grafana with the Prometheus data source; sign-in with the generated password only."""
-    folder = layout.local / "grafana"
-    source = (
-        "apiVersion: 1\ndatasources:\n  - name: Prometheus\n    uid: prometheus\n    type: prometheus\n"
-        f"    access: proxy\n    url: {http(prometheus_port)}\n    isDefault: true\n"
-    )
-    return described(
-        "grafana",
-        command=[str(layout.bin / "grafana"), "server", "--homepath", str(layout.bin / "grafana-home")],
-        environment={
-            "GF_SERVER_HTTP_ADDR": HOST,
-            "GF_SERVER_HTTP_PORT": str(port),
-            "GF_SECURITY_ADMIN_PASSWORD": password,
-            "GF_PATHS_DATA": str(layout.data / "grafana"),
-            "GF_PATHS_LOGS": str(layout.logs / "grafana"),
-            "GF_PATHS_PROVISIONING": str(folder),
-            "GF_ANALYTICS_REPORTING_ENABLED": "false",
-            "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
-            "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
-        },
-        files={str(folder / "datasources" / "prometheus.yaml"): source},
-        health_check={"http": [http(port, "/api/health")]},
-        directory=layout.home,
-        startup_seconds=120,
-    )
-
-
 def proxy(layout: Layout, port: int, health_port: int) -> dict[str, Any]:
     """Caddy in front of the generations of serving."""
     config = layout.serving / "caddy.json"

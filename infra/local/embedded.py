@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 
 from infra import outputs
-from infra.local import applications, postgres
+from infra.local import applications, observability, postgres
 from infra.local.applications import ARTIFACTS_BUCKET, DATA_BUCKET, http
 from infra.local.credentials import Password
 from infra.local.environment_file import EnvironmentFile
@@ -27,7 +27,7 @@ _ACCESS_KEY_ID = "keelson"
 
 
 class EmbeddedPlatform(pulumi.ComponentResource):
-    """Postgres, S3 server, MLflow, Feast, Prometheus, Evidently, serving and, where it can be had, Grafana.
+    """All parts of the local stack: Postgres, S3 server, MLflow, Feast, monitoring, and serving.
 
     Attributes:
         values: The platform contract's settings, by output name.
@@ -51,7 +51,7 @@ class EmbeddedPlatform(pulumi.ComponentResource):
         environment = outputs.environment(self.values)
         self._tracking(databases["mlflow"])
         self._features(databases["feast"], environment)
-        self._monitoring()
+        self._monitoring(settings.alert_webhook)
         if settings.bundle is not None:
             self._serving(settings.bundle, settings.serving_workers, settings.traffic)
         EnvironmentFile("platform-env", path=self._layout.platform_env, environment=environment, opts=self._child)
@@ -160,7 +160,7 @@ class EmbeddedPlatform(pulumi.ComponentResource):
         )
         self._feast = self._service(program, registry)
 
-    def _monitoring(self) -> None:
+    def _monitoring(self, alert_webhook: str | None) -> None:
         port = self._port
         self._service(applications.evidently(self._layout, port["evidently"]))
         targets = {
@@ -168,11 +168,15 @@ class EmbeddedPlatform(pulumi.ComponentResource):
             "mlflow": (port["mlflow"], "/metrics"),
             "feast": (port["feast-metrics"], "/metrics"),
             "serving": (port["serving"], "/metrics"),
+            "alertmanager": (port["alertmanager"], "/metrics"),
         }
-        self._service(applications.prometheus(self._layout, port["prometheus"], targets))
+        # The address may hold a token.
+        routes = pulumi.Output.secret(observability.alertmanager_config(alert_webhook))
+        self._service(observability.alertmanager(self._layout, port["alertmanager"], routes))
+        self._service(observability.prometheus(self._layout, port["prometheus"], targets, port["alertmanager"]))
         if self._has_grafana():
             password = self._password("grafana")
-            self._service(applications.grafana(self._layout, port["grafana"], port["prometheus"], password))
+            self._service(observability.grafana(self._layout, port["grafana"], port["prometheus"], password))
         else:
             pulumi.log.warn("Grafana is neither on PATH nor could its release be downloaded: coming up without it.")
 

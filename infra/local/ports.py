@@ -24,6 +24,7 @@ _SERVICES = (
     "serving-blue",
     "serving-green",
     "serving-health",
+    "alertmanager",
 )
 
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import psutil
 import typer
 from rich.console import Console
@@ -33,6 +34,8 @@ _ADDRESS = {
     "grafana": "KEELSON_GRAFANA_URL",
     "serving": "KEELSON_SERVING_URL",
 }
+# What people look at and no program asks for: the contract does not name it.
+_LOOKED_AT = {"alertmanager"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +79,7 @@ def services(layout: Layout) -> list[ServiceStatus]:
                 uptime_seconds=info["now"] - info["start"] if running else 0,
                 memory_mb=round(memory / 2**20),
                 processes=count,
-                address=_address(name, contract),
+                address=_address(name, contract, checks),
             )
         )
     memory, count = usage[""]
@@ -110,9 +113,11 @@ def health_checks(layout: Layout) -> dict[str, dict[str, Any]]:
     return checks
 
 
-def _address(name: str, contract: dict[str, str]) -> str:
+def _address(name: str, contract: dict[str, str], checks: dict[str, dict[str, Any]]) -> str:
     if name == "postgres":
         return f"{contract.get('KEELSON_FEAST_ONLINE_HOST', '')}:{contract.get('KEELSON_FEAST_ONLINE_PORT', '')}"
+    if name in _LOOKED_AT and name in checks:
+        return str(httpx.URL(checks[name]["http"][0]).join("/"))
     return contract.get(_ADDRESS.get(name, ""), "")
 
 

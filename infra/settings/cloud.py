@@ -180,6 +180,10 @@ class CloudSettings(Settings):
         Field(description="without it no page is public: they are reached by `kubectl port-forward`"),
     ] = None
     budget: Budget
+    alert_webhook: Annotated[
+        bool,
+        Field(description="alerts go to the address in the secret alert-webhook; else Alertmanager only shows them"),
+    ] = False
     people: People = People()
     protect: Annotated[bool, Field(description="stateful resources can be neither destroyed nor replaced")]
     keys: Annotated[

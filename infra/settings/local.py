@@ -29,6 +29,12 @@ class LocalSettings(Settings):
             description="tag of the deployed bundle, as printed by `python -m serving.bundle`",
         ),
     ] = None
+    alert_webhook: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^\s]+$", description="address that is told of alerts; without it they are only shown"
+        ),
+    ] = None
     traffic: Annotated[
         TrafficSettings | None, Field(description="the model versions of the deployed bundle that answer")
     ] = None

@@ -129,7 +129,7 @@ def _tool(name: str, entry: dict[str, Any], folder: Path, system: str) -> Tool:
         extra=tuple(entry.get("extra", ())),
         optional=entry.get("optional", False),
         release=_release(entry["release"], version, system) if "release" in entry else None,
-        go=_go(entry["go"], version, folder / name) if "go" in entry else None,
+        go=_go(entry["go"], version, folder / entry["go"].get("folder", name)) if "go" in entry else None,
     )
 
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import pulumi
 import pytest
+import yaml
 from pulumi.runtime import settings as engine
 
 from infra import outputs
 from infra.local.embedded import EmbeddedPlatform
 from infra.local.ports import HOST, assign
+from infra.observability import rules
 from infra.settings import LocalSettings
 
 ROOT = Path(__file__).parents[2]
@@ -119,10 +121,27 @@ def test_the_contract_is_complete_and_its_addresses_follow_the_port_base() -> No
     assert exported["mlflow_tracking_uri"] == f"http://127.0.0.1:{assign(21000)['mlflow']}"
 
 
+def prometheus_config() -> dict[str, Any]:
+    files = record(**{"bundle": "trip_duration:abc"}).services()["prometheus"]["files"]
+    (config,) = (text for path, text in files.items() if path.endswith("prometheus.yml"))
+    return yaml.safe_load(config)
+
+
 def test_prometheus_scrapes_every_service_that_has_metrics() -> None:
-    (config,) = record(**{"bundle": "trip_duration:abc"}).services()["prometheus"]["files"].values()
-    for job in ("mlflow", "feast", "serving", "prometheus"):
-        assert f"job_name: {job}\n" in config
+    config = prometheus_config()
+    assert {job["job_name"] for job in config["scrape_configs"]} == {
+        "alertmanager",
+        "feast",
+        "mlflow",
+        "prometheus",
+        "serving",
+    }
+
+
+def test_prometheus_has_the_rules() -> None:
+    files = record().services()["prometheus"]["files"]
+    (rule_file,) = prometheus_config()["rule_files"]
+    assert json.loads(files[rule_file]) == rules.file(rules.of_local_stack())
 
 
 def test_serving_has_at_least_two_workers() -> None:

@@ -42,6 +42,7 @@ class Clone:
         "mlflow",
         "feast",
         "prometheus",
+        "alertmanager",
         "evidently",
         "serving",
         "supervisor",

@@ -88,7 +88,15 @@ def cloud_settings(stack: str = "dev", **changes: Any) -> CloudSettings:
 def a_foundation(settings: CloudSettings) -> Foundation:
     """What a cloud layer would hand over for these settings."""
     on_rds = settings.database.mysql == "rds"
-    names = ("mlflow-database", "feast-database", "pipelines-database", "kubeflow-database", "grafana", "sign-in")
+    names = (
+        "mlflow-database",
+        "feast-database",
+        "pipelines-database",
+        "kubeflow-database",
+        "grafana",
+        "sign-in",
+        "alert-webhook",
+    )
     return Foundation(
         provider=kubernetes.Provider("kubernetes"),
         account_id="123456789012",

@@ -194,7 +194,9 @@ def test_each_go_module_pins_the_version_that_the_catalogue_names() -> None:
         )
         # Prometheus 3.5.0 is v0.305.0 as a module.
         major, minor, patch = tool.version.split(".")
-        expected = f"v0.{int(major)}{int(minor):02}.{patch}" if tool.name == "prometheus" else f"v{tool.version}"
+        expected = (
+            f"v0.{int(major)}{int(minor):02}.{patch}" if tool.go.folder.name == "prometheus" else f"v{tool.version}"
+        )
         assert requirements[tool.go.module] == expected
         assert f'_ "{tool.go.package}"' in (tool.go.folder / "tools.go").read_text()
 
@@ -203,7 +205,7 @@ def test_each_go_module_pins_the_version_that_the_catalogue_names() -> None:
 def test_each_release_names_an_archive_for_each_supported_machine(system: str) -> None:
     tools = [tool for group in (None, "load") for tool in load(HERE / "versions.toml", system, group).tools]
     releases = [tool.release for tool in tools if tool.release]
-    assert len(releases) == 6
+    assert len(releases) == 7
     assert all(release.url and "{" not in release.url + release.checksums for release in releases)
 
 

@@ -1,0 +1,25 @@
+"""What differs between stacks in what is still good."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Bounds that alerts of one stack use.
+
+    Attributes:
+        dollars_month: What the stack may cost.
+        features_hours: How old online features may be; ``None`` where their age says nothing.
+    """
+
+    dollars_month: int
+    features_hours: int | None
+
+
+# It pays for nothing. Its trips are made up or of a month past, so its features are old as soon as they are there.
+LOCAL = Limits(dollars_month=0, features_hours=None)
+
+
+def of_cluster(monthly_budget: int) -> Limits:
+    """The bounds of a stack in the cloud: its budget, and features of two hours at most."""
+    return Limits(dollars_month=monthly_budget, features_hours=2)
