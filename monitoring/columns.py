@@ -14,21 +14,23 @@ AT = "at"
 EVENT_KEY = ("request_id", "index")
 PREDICTION = "prediction_seconds"
 
-# They follow the clock: two windows differ in them because time passes. The strata are made of them.
+# They are the clock: two windows differ in them because time passes. The strata are made of them.
 CLOCK = ("hour", "weekday", "is_holiday")
 CATEGORIES = (contract.PICKUP_ZONE, contract.DROPOFF_ZONE, "is_airport")
-NUMBERS = tuple(name for name in contract.MODEL_FEATURES if name not in (*CLOCK, *CATEGORIES))
-# Whose drift is that of the data, and whose is that of the model's answers.
-INPUTS = (*NUMBERS, *CATEGORIES)
-REQUIRED = tuple(
-    dict.fromkeys((*EVENT_KEY, AT, *contract.MODEL_FEATURES, *CATEGORIES, PREDICTION, contract.TARGET)).keys()
-)
+NUMBERS = (*(name for name in contract.MODEL_FEATURES if name not in (*CLOCK, *CATEGORIES)), PREDICTION)
+# Means over four weeks: those of neighbouring windows hold nearly the same trips, so a few weeks of reference do not
+# tell how such a column varies. They are measured and told; what moves them moves other columns at once, which decide.
+SLOW = tuple(name for name in contract.MODEL_FEATURES if name.endswith("_4w"))
+# Filled by the feature store; the others come with the request.
+STORED = (*contract.ZONE_FEATURES, *contract.PAIR_FEATURES)
+REQUIRED = tuple(dict.fromkeys((*EVENT_KEY, AT, *contract.MODEL_FEATURES, *CATEGORIES, PREDICTION, contract.TARGET)))
 
 _HOURS = 24
 STRATA = 2 * _HOURS
+_SATURDAY = 5
 
 
 def stratum() -> pl.Expr:
-    """The kind of hour of a row, Int64: its hour of the day, and 24 more on Saturdays, Sundays and holidays."""
-    free = (pl.col("weekday") >= 5) | (pl.col("is_holiday") > 0)
-    return (pl.col("hour") + _HOURS * free.cast(pl.Float64)).cast(pl.Int64).alias("stratum")
+    """The kind of hour of a row, Int64: its hour of the day, and 24 more at weekends."""
+    weekend = (pl.col("weekday") >= _SATURDAY).cast(pl.Float64)
+    return (pl.col("hour") + _HOURS * weekend).cast(pl.Int64).alias("stratum")
