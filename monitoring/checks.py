@@ -4,6 +4,7 @@ Other than drift these need no reference but the contract, apart from missing va
 some pairs of zones, so the reference tells how many values are missing as a rule.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +13,8 @@ from enum import StrEnum
 import polars as pl
 
 from components import contract
-from monitoring.columns import AT, CLOCK, EVENT_KEY, PREDICTION, REQUIRED
+from monitoring.columns import AT, EVENT_KEY, PREDICTION, REQUIRED, stratum
+from monitoring.profile import Profile
 from monitoring.reference import Reference
 
 # Serving refuses what does not keep the contract, so already a few such rows mean that something is broken.
@@ -23,6 +25,8 @@ MAX_DUPLICATES = 0.01
 CLOCK_TOLERANCE = timedelta(minutes=5)
 # More values missing than in the reference, as a share of the rows.
 MAX_MORE_MISSING = 0.1
+# Standard deviations of a share, so that a handful of rows is no fault.
+_CHANCE = 4.0
 _RANGES: dict[str, tuple[float, float]] = {
     "hour": (0, 23),
     "weekday": (0, 6),
@@ -98,7 +102,8 @@ def value_faults(window: pl.DataFrame, *, start: datetime, end: datetime, refere
         end: Of the window, likewise; not part of it.
         reference: Tells how many values are missing as a rule.
     """
-    return [*_outside(window), *_unknown(window), *_missing(window, reference), *_wrong_clock(window, start, end)]
+    missing = _missing(window, reference) if window.height else ()
+    return [*_outside(window), *_unknown(window), *missing, *_wrong_clock(window, start, end)]
 
 
 def _outside(window: pl.DataFrame) -> Iterator[Fault]:
@@ -126,20 +131,23 @@ def _unknown(window: pl.DataFrame) -> Iterator[Fault]:
 
 
 def _missing(window: pl.DataFrame, reference: Reference) -> Iterator[Fault]:
-    rows = sum(part.rows for part in reference.strata.values())
+    """Columns with more missing values than the reference has at these hours, and than chance explains."""
+    rows = window.height
+    hours = window.select(stratum()).to_series().drop_nulls().value_counts()
+    known = [(reference.strata[hour], count) for hour, count in hours.iter_rows() if hour in reference.strata]
     for name in (*contract.MODEL_FEATURES, PREDICTION):
-        usual = sum(
-            _missing_of(part.numbers.get(name) or part.categories.get(name)) for part in reference.strata.values()
-        )
-        share = 0.0 if name in CLOCK else usual / rows
-        missing = window[name].is_null().sum() + (window[name].is_nan().sum() if window[name].dtype.is_float() else 0)
-        if missing > (share + MAX_MORE_MISSING) * window.height:
-            told = f"{name} is missing in {missing / window.height:.0%} of the rows, in the reference in {share:.0%}"
+        usual = sum(count * _missing_of(part, name) / part.rows for part, count in known) / rows
+        by_chance = _CHANCE * math.sqrt(usual * (1 - usual) / rows)
+        missing = window[name].cast(pl.Float64).fill_nan(None).null_count()
+        if missing / rows > usual + by_chance + MAX_MORE_MISSING:
+            told = f"{name} is missing in {missing / rows:.0%} of the rows, in the reference in {usual:.0%}"
             yield Fault(Kind.MISSING_VALUES, name, missing, told)
 
 
-def _missing_of(column: object) -> int:
-    return int(getattr(column, "missing", 0))
+def _missing_of(part: Profile, name: str) -> int:
+    """The clock is not in profiles; it is never missing."""
+    column = part.numbers.get(name) or part.categories.get(name)
+    return column.missing if column else 0
 
 
 def _wrong_clock(window: pl.DataFrame, start: datetime, end: datetime) -> Iterator[Fault]:

@@ -106,6 +106,11 @@ class DriftResult:
         """The same of the model's answers."""
         return tuple(one for one in self.columns if one.unusual and one.column == PREDICTION)
 
+    @property
+    def lasting(self) -> tuple[ColumnResult, ...]:
+        """What is unusual over several windows together, inputs first: one window may be rare luck."""
+        return tuple(one for one in (*self.unusual, *self.unusual_predictions) if one.horizon > 1)
+
 
 def compare(reference: Reference, windows: Sequence[WindowProfile], *, min_rows: int = MIN_ROWS) -> DriftResult:
     """Compare the newest windows with the reference.

@@ -173,13 +173,12 @@ def _evidence(results: Sequence[WindowResult], policy: Policy) -> tuple[str, ...
         places = [{(one.group, one.name) for one in quality.degraded} for quality in last]
         lasting = set.intersection(*places)
         found += [one.told() for one in last[-1].degraded if (one.group, one.name) in lasting]
-    found += [one.told() for one in newest.drift.unusual]
-    found += [one.told() for one in newest.drift.unusual_predictions]
+    found += [one.told() for one in newest.drift.lasting]
     return tuple(found)
 
 
 def _calm(newest: WindowResult) -> str:
-    drift = newest.drift.reason or "no unusual drift"
+    drift = newest.drift.reason or "no lasting drift"
     quality = newest.quality.reason or "no lasting degradation"
     return f"Inputs and predictions: {drift}. Errors: {quality}."
 

@@ -8,12 +8,13 @@ The coverage is stated.
 
 *Degradation.* The champion's error follows the hour and the day's traffic. The error that its test windows let expect
 at the window's hours is the measure, and the ratio of the two is held against the prediction interval for one more such
-window (Student's t over the test windows): it is exceeded in a share FALSE_ALARMS of the calm windows, however many are
-looked at, overall and over all slices together. And it has to matter: ``MIN_DEGRADATION``.
+window (Student's t over the test windows). If the logarithms of the ratios are normal, it is exceeded in a share
+FALSE_ALARMS of the calm windows, however many are looked at, overall and over all slices together. And it has to
+matter: ``MIN_DEGRADATION``. A day of rare traffic is truly worse; ``monitoring.decision`` therefore waits for a second.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,6 +36,7 @@ MIN_COVERAGE = 0.5
 # The longest trip of the contract, and an hour for its record to arrive.
 LABELS_DUE = timedelta(seconds=contract.MAX_DURATION_SECONDS) + timedelta(hours=1)
 _BANDS = 5
+_ROW = [(name, np.float64) for name in ("error", "relative", "weight", "expected")] + [("clock_hour", np.int64)]
 _SEED = 0
 OVERALL = ("overall", "all")
 
@@ -192,10 +194,10 @@ def fit_errors(rows: pl.DataFrame, *, version: str, window: timedelta) -> ErrorR
     bands = tuple(np.quantile(labelled[PREDICTION].to_numpy(), shares).tolist())
     ratios: dict[str, list[float]] = {}
     for part in parts:
-        expected = part["stratum"].replace_strict(strata, return_dtype=pl.Float64)
+        error, expected = part["error"].to_numpy(), part["stratum"].replace_strict(strata).to_numpy()
         for (group, name), place in _groups(part):
-            if place.sum() >= thresholds.MIN_SLICE_ROWS:
-                ratio = part["error"].filter(place).sum() / expected.filter(place).sum()
+            if np.count_nonzero(place) >= thresholds.MIN_SLICE_ROWS:
+                ratio = float(error[place].sum() / expected[place].sum())
                 ratios.setdefault(f"{group} {name}", []).append(math.log(ratio))
     usual = {
         key: UsualError(
@@ -220,18 +222,18 @@ def measure(
         due: After which the label of any trip should have arrived.
     """
     answered = _with_errors(window.drop_nulls(PREDICTION)).filter(pl.col("stratum").is_in(list(errors.strata)))
-    expected = _expected(errors, answered) if answered.height else math.nan
+    expected = float(_expected(errors, answered).mean()) if answered.height else math.nan
     known = answered.filter(pl.col(AT) <= now - due)
     labels = known["error"].count()
     if labels < MIN_LABELS or labels < MIN_COVERAGE * known.height:
         told = f"not enough data: {labels} of {known.height} labels that are due have arrived"
         return QualityResult(None, (), known.height, labels, expected, told)
-    weighted = _weighted(known, errors.bands)
+    weighted = _weighted(errors, known)
     in_slices = max(len(errors.usual) - 1, 1)
     found = [
-        _judged(errors, weighted.filter(place), group, name, 2 if (group, name) == OVERALL else 2 * in_slices)
-        for (group, name), place in _groups(weighted)
-        if weighted.filter(place)["error"].count() >= thresholds.MIN_SLICE_ROWS
+        _judged(errors, weighted[place], group, name, 2 if (group, name) == OVERALL else 2 * in_slices)
+        for (group, name), place in _groups(known)
+        if np.count_nonzero(weighted["weight"][place]) >= thresholds.MIN_SLICE_ROWS
     ]
     overall = next(one for one in found if (one.group, one.name) == OVERALL)
     others = tuple(one for one in found if one is not overall)
@@ -246,41 +248,48 @@ def _with_errors(rows: pl.DataFrame) -> pl.DataFrame:
     return placed.with_columns(stratum(), error.alias("error"), (error / pl.col(contract.TARGET)).alias("relative"))
 
 
-def _groups(rows: pl.DataFrame) -> Iterator[tuple[tuple[str, str], pl.Series]]:
-    """Everything, and each slice: its name and its rows, Boolean [n]."""
-    yield OVERALL, pl.Series(np.ones(rows.height, dtype=bool))
+def _groups(rows: pl.DataFrame) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
+    """Everything, and each slice: its name and its rows, bool [n]."""
+    yield OVERALL, np.ones(rows.height, dtype=bool)
     for group, name, place in slices.slices(rows):
-        yield (group, name), pl.Series(place)
+        yield (group, name), place
 
 
-def _expected(errors: ErrorReference, rows: pl.DataFrame) -> float:
-    """The mean absolute error over all trips at the rows' hours, seconds."""
-    return float(rows["stratum"].replace_strict(errors.strata, return_dtype=pl.Float64).to_numpy().mean())
+def _expected(errors: ErrorReference, rows: pl.DataFrame) -> np.ndarray:
+    """The mean absolute error over all trips at each row's hour, float64 [n], seconds."""
+    return rows["stratum"].replace_strict(errors.strata, return_dtype=pl.Float64).to_numpy()
 
 
-def _weighted(rows: pl.DataFrame, bands: Sequence[float]) -> pl.DataFrame:
-    """The weight of each labelled row: the rows of its band by the labels among them; 0 without a label."""
-    band = np.searchsorted(bands, rows[PREDICTION].to_numpy(), side="right")
+def _weighted(errors: ErrorReference, rows: pl.DataFrame) -> np.ndarray:
+    """A record for each row, _ROW [n]; its weight is the rows of its band by the labels among them, 0 without label."""
+    band = np.searchsorted(errors.bands, rows[PREDICTION].to_numpy(), side="right")
     there = rows["error"].is_not_null().to_numpy()
     all_rows, labels = np.bincount(band, minlength=_BANDS), np.bincount(band[there], minlength=_BANDS)
-    return rows.with_columns(pl.Series("weight", np.where(there, all_rows[band] / np.maximum(labels[band], 1), 0.0)))
+    weighted = np.zeros(rows.height, dtype=_ROW)
+    weighted["weight"] = np.where(there, all_rows[band] / np.maximum(labels[band], 1), 0.0)
+    weighted["expected"] = _expected(errors, rows)
+    weighted["clock_hour"] = rows[AT].dt.epoch("s").to_numpy() // 3600
+    for name in ("error", "relative"):
+        weighted[name] = rows[name].fill_null(0.0).to_numpy()
+    return weighted
 
 
-def _judged(errors: ErrorReference, rows: pl.DataFrame, group: str, name: str, tests: int) -> SliceQuality:
-    labelled = rows.filter(pl.col("error").is_not_null())
-    weight, relative = labelled["weight"].to_numpy(), labelled["relative"].to_numpy()
-    values = np.column_stack([labelled["error"].to_numpy() * weight, weight])
-    hours = labelled[AT].dt.epoch("s").to_numpy() // 3600
+def _judged(errors: ErrorReference, rows: np.ndarray, group: str, name: str, tests: int) -> SliceQuality:
+    labelled = rows[rows["weight"] > 0]
     usual = errors.usual.get(f"{group} {name}")
     return SliceQuality(
         group=group,
         name=name,
-        predictions=rows.height,
-        labels=labelled.height,
+        predictions=len(rows),
+        labels=len(labelled),
         error=bootstrap.estimate(
-            values, hours, lambda means: means[:, 0] / means[:, 1], confidence=thresholds.CONFIDENCE, seed=_SEED
+            np.column_stack([labelled["error"] * labelled["weight"], labelled["weight"]]),
+            labelled["clock_hour"],
+            lambda means: means[:, 0] / means[:, 1],
+            confidence=thresholds.CONFIDENCE,
+            seed=_SEED,
         ),
-        relative_error=float(np.average(relative, weights=weight)),
-        expected=_expected(errors, rows) * (math.exp(usual.mean) if usual else math.nan),
+        relative_error=float(np.average(labelled["relative"], weights=labelled["weight"])),
+        expected=float(rows["expected"].mean()) * (math.exp(usual.mean) if usual else math.nan),
         limit=math.inf if usual is None else usual.limit(tests),
     )

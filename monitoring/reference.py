@@ -19,7 +19,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
-from scipy.special import stdtrit
+from scipy.special import stdtrit, xlogy
 
 from monitoring.columns import AT, CATEGORIES, NUMBERS, SLOW, STRATA, stratum
 from monitoring.drift import (
@@ -40,8 +40,8 @@ HORIZONS = (1, 2, 7)
 MIN_WINDOWS = 8
 # An hour of the reference with fewer rows is not known.
 MIN_STRATUM_ROWS = 30
-# A category is expected to be met so often at least before its absence, or its presence, says anything.
-_LEAST_EXPECTED = 5.0
+# Of rarer categories the reference does not know how rare they are.
+_LEAST_EXPECTED = 1.0
 
 
 class ReferenceRowsError(ValueError):
@@ -210,11 +210,15 @@ def largest_change(reference: Categories, current: Categories, spread: float) ->
         spread: What the variance of a count is multiplied with, because the reference is a sample as well.
 
     Returns:
-        Its place; and (count - expected) / sqrt(expected * spread), without its sign.
+        Its place; and the size of its deviance residual (McCullagh and Nelder, "Generalized Linear Models", 1989,
+        section 2.4), which is nearly normal for small counts as well.
     """
-    expected = reference.shares * current.count
-    away = np.abs(current.shares * current.count - expected)
-    deviations = away / np.sqrt(np.maximum(expected, _LEAST_EXPECTED) * spread)
+    expected = np.maximum(reference.shares * current.count, _LEAST_EXPECTED)
+    count = current.shares * current.count
+    deviance = 2 * (xlogy(count, count / expected) - (count - expected))
+    # Below the least expected count, absence says nothing.
+    deviance = np.where((count < expected) & (expected == _LEAST_EXPECTED), 0.0, np.maximum(deviance, 0.0))
+    deviations = np.sqrt(deviance / spread)
     place = int(deviations.argmax())
     return place, float(deviations[place])
 

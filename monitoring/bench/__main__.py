@@ -65,9 +65,11 @@ def _rates(seeds: int, cores: int) -> list[tuple[str, str]]:
             everything += replayed
             found.append((f"seen within {WITHIN} windows: {told}", _count(replayed)))
     calm, false = sum(one.calm for one in everything), sum(one.false for one in everything)
+    degraded = sum(one.degraded for one in everything)
     drifted = sum(one.drifted for one in everything) / len(everything)
     return [
         (f"runs or alerts in {calm} calm windows of {len(everything)} seeds", f"{false} ({false / calm:.2%})"),
+        ("of those degraded overall or in a slice, for one window", f"{degraded / calm:.1%}"),
         ("columns with Evidently's drift in those", f"{drifted:.0%}"),
         *found,
     ]

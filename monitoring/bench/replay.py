@@ -31,6 +31,7 @@ class Replayed:
         false: Of these, how many a run or an alert followed.
         detected: Whether a run began within WITHIN windows after the change.
         runs: Runs that began after the change.
+        degraded: Calm windows in which the error, or that of a slice, was called degraded, lasting or not.
         drifted: The share of columns that drifted by Evidently's verdict alone, mean over the calm windows.
     """
 
@@ -38,6 +39,7 @@ class Replayed:
     false: int
     detected: bool
     runs: int
+    degraded: int
     drifted: float
 
 
@@ -93,5 +95,6 @@ def replay(seed: int, regime: Regime, policy: Policy) -> Replayed:
         false=sum(one.action is not Action.NOTHING for one in before),
         detected=Action.RETRAIN in after[:WITHIN],
         runs=after.count(Action.RETRAIN),
+        degraded=sum(bool(one.quality.degraded) for one in measured[:calm]),
         drifted=sum(one.drift.share for one in measured[:calm]) / calm,
     )
