@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help env doctor up down status train features score lineage reproduce promotions publish bundle release rollback \
 	collect forget logs demo-release predict edge image \
-	test test-release test-image lint bench-up bench-pipeline loadtest bench-serving render policies scan preflight teardown sweep \
+	test test-release test-image lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight teardown sweep \
 	pause resume
 
 PYTHON ?= python3
@@ -84,6 +84,8 @@ bench-pipeline: env ## Print the training pipeline's time and memory on the runn
 bench-serving: env ## Print the bundle's figures beside other servers of the same model, with the running stack
 	@vegeta=$$($(PY) -m infra.tools.program load vegeta) && PATH="$${vegeta%/*}:$$PATH" \
 		$(PY) -m infra.local.client serving.loadtest.bench
+bench-drift: env ## Print how fast drift is judged, how often it is seen where there is none, and how soon where there is
+	@$(PY) -m monitoring.bench
 render: env ## Write what a cloud stack is made of, for review, without an account (STACK= OUT=)
 	@$(PY) -m infra.render --stack "$(STACK)" --out "$(OUT)"
 policies: env ## Hold the policies against every cloud stack

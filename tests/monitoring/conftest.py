@@ -1,19 +1,25 @@
-"""Journals as the service writes them."""
+"""Journals as the service writes them, and a city whose champion has a reference, made once for all tests."""
 
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from components import contract
 from components.served.tables import ANSWER
+from monitoring.bench import replay, worlds
+from monitoring.quality import ErrorReference
+from monitoring.reference import Reference
 from serving.outcomes import Outcome, OutcomeLog
 from serving.prediction_log import PredictionLog
 from serving.trips import EXAMPLE_TRIP
 
 PICKUP = datetime(2026, 1, 15, 8, 30)
+# Days 49 to 62 of the city are calm; day 55 is the first that tests take.
+FIRST, LAST = 50, 58
 
 
 def predict(log: PredictionLog, request_id: str, *, trips: int = 1, role: str = ANSWER, seconds: float | None = 60.5):
@@ -60,3 +66,26 @@ def told(journals: Path) -> Callable[..., None]:
                 log.write([Outcome(request_id=request, duration_seconds=seconds)])
 
     return write
+
+
+@pytest.fixture(scope="session")
+def reference() -> Reference:
+    return replay.references()[0]
+
+
+@pytest.fixture(scope="session")
+def errors() -> ErrorReference:
+    return replay.references()[1]
+
+
+@pytest.fixture(scope="session")
+def calm_days() -> list[pl.DataFrame]:
+    """Eight windows of a day each, with all labels."""
+    log = worlds.predictions(77, FIRST, LAST)
+    return list(worlds.days(log, FIRST, LAST))
+
+
+@pytest.fixture
+def calm_day(calm_days: list[pl.DataFrame]) -> pl.DataFrame:
+    """The newest of them, from day LAST - 1 to LAST."""
+    return calm_days[-1]
