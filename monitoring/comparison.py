@@ -15,7 +15,7 @@ from monitoring.drift import (
     mixed_categories,
     mixed_numbers,
 )
-from monitoring.reference import HORIZONS, Reference, WindowProfile, largest_change, merged
+from monitoring.reference import HORIZONS, Reference, WindowProfile, largest_change, merged, surprise_limit
 
 # A window with a larger share of its rows at hours that the reference does not know is not compared.
 MAX_UNKNOWN_HOURS = 0.05
@@ -169,7 +169,8 @@ def _surprise(
 ) -> Surprise | None:
     if not isinstance(side, Categories) or not isinstance(current, Categories):
         return None
-    place, deviations = largest_change(side, current, 1 + reference.share(window.rows))
+    place, deviations = largest_change(
+        side, current, spread=1 + reference.share(window.rows), unseen=reference.unseen(name)
+    )
     names = (*reference.layout.categories[name], "others")
-    limit = reference.surprise[name].limit(reference.tests(), reference.windows, horizon)
-    return Surprise(names[place], deviations, limit)
+    return Surprise(names[place], deviations, surprise_limit(reference, name, horizon))

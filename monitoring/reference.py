@@ -19,7 +19,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
-from scipy.special import stdtrit, xlogy
+from scipy.special import ndtri, stdtrit, xlogy
 
 from monitoring.columns import AT, CATEGORIES, NUMBERS, SLOW, STRATA, stratum
 from monitoring.drift import (
@@ -33,8 +33,9 @@ from monitoring.drift import (
 )
 from monitoring.profile import Layout, Profile, fit_layout, merge_all, profile
 
-# Of so many windows one has an unusual column although nothing happened, over all columns and horizons together.
-FALSE_ALARMS = 0.001
+# Share of calm windows with an unusual column, over all columns and horizons together, if distances were normal. They
+# are skewed: at ten times this level one of 1,600 calm windows was unusual, and at a hundred times seven.
+FALSE_ALARMS = 0.00001
 # How many windows are judged together: the newest, and the last ones, in which a slow drift adds up.
 HORIZONS = (1, 2, 7)
 MIN_WINDOWS = 8
@@ -135,6 +136,11 @@ class Reference(BaseModel):
         known = sum(rows[number] for number, part in self.strata.items() if part.rows >= MIN_STRATUM_ROWS)
         return 1 - known / max(sum(rows), 1)
 
+    def unseen(self, column: str) -> float:
+        """The share of values in categories that the reference has not met, by those that it met once (Good, 1953)."""
+        counts = np.sum([part.categories[column].counts for part in self.strata.values()], axis=0)
+        return float(np.count_nonzero(counts == 1) / max(counts.sum(), 1))
+
     def tests(self) -> int:
         """How many comparisons share the rate of false alarms."""
         judged = [name for name in (*self.distance, *self.surprise) if name not in SLOW]
@@ -180,6 +186,18 @@ def build(
     return plain.model_copy(update=_usual(plain, parts))
 
 
+def surprise_limit(reference: Reference, column: str, horizon: int) -> float:
+    """What ``largest_change`` exceeds in hardly any calm window.
+
+    From few windows the limit may come out too low, so it is at least that of independent draws (Bonferroni over the
+    categories, both ways).
+    """
+    tests = reference.tests()
+    categories = len(reference.layout.categories[column]) + 1
+    independent = -float(ndtri(FALSE_ALARMS / tests / (2 * categories)))
+    return max(reference.surprise[column].limit(tests, reference.windows, horizon), independent)
+
+
 def cut(rows: pl.DataFrame, window: timedelta) -> Iterator[pl.DataFrame]:
     """The rows in consecutive windows by AT, without those that hold less than half of the median window's rows."""
     cut_at = pl.col(AT).dt.truncate(window).alias("window")
@@ -201,19 +219,22 @@ def merged(windows: Sequence[WindowProfile]) -> WindowProfile:
     return WindowProfile(rows=tuple(rows.tolist()), profile=merge_all([window.profile for window in windows]))
 
 
-def largest_change(reference: Categories, current: Categories, spread: float) -> tuple[int, float]:
+def largest_change(reference: Categories, current: Categories, *, spread: float, unseen: float) -> tuple[int, float]:
     """The category whose count is farthest from what the reference lets expect, and by how many standard deviations.
 
     Args:
         reference: At the window's hours.
         current: The window.
         spread: What the variance of a count is multiplied with, because the reference is a sample as well.
+        unseen: Share to expect of the last category, all others together, where the reference has none of them.
 
     Returns:
         Its place; and the size of its deviance residual (McCullagh and Nelder, "Generalized Linear Models", 1989,
         section 2.4), which is nearly normal for small counts as well.
     """
-    expected = np.maximum(reference.shares * current.count, _LEAST_EXPECTED)
+    likely = reference.shares.copy()
+    likely[-1] = max(likely[-1], unseen)
+    expected = np.maximum(likely * current.count, _LEAST_EXPECTED)
     count = current.shares * current.count
     deviance = 2 * (xlogy(count, count / expected) - (count - expected))
     # Below the least expected count, absence says nothing.
@@ -265,5 +286,5 @@ def _own(reference: Reference, window: WindowProfile) -> dict[str, dict[str, flo
         side, other = mixed[name], mixed_categories([window.profile.categories[name]], [1.0])
         assert isinstance(side, Categories)
         distance[name] = category_statistic(side, other)[1] / (1 - share)
-        surprise[name] = largest_change(side, other, 1 - share)[1]
+        surprise[name] = largest_change(side, other, spread=1 - share, unseen=reference.unseen(name))[1]
     return {"distance": distance, "surprise": surprise}

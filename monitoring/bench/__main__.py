@@ -64,11 +64,14 @@ def _rates(seeds: int, cores: int) -> list[tuple[str, str]]:
             replayed = list(pool.map(partial(replay, regime=regime, policy=Policy()), drawn))
             everything += replayed
             found.append((f"seen within {WITHIN} windows: {told}", _count(replayed)))
-    calm, false = sum(one.calm for one in everything), sum(one.false for one in everything)
+    calm, false = sum(one.calm for one in everything), [reason for one in everything for reason in one.false]
     degraded = sum(one.degraded for one in everything)
     drifted = sum(one.drifted for one in everything) / len(everything)
     return [
-        (f"runs or alerts in {calm} calm windows of {len(everything)} seeds", f"{false} ({false / calm:.2%})"),
+        (
+            f"runs or alerts in {calm} calm windows of {len(everything)} seeds",
+            "\n".join([f"{len(false)} ({len(false) / calm:.2%})", *false]),
+        ),
         ("of those degraded overall or in a slice, for one window", f"{degraded / calm:.1%}"),
         ("columns with Evidently's drift in those", f"{drifted:.0%}"),
         *found,

@@ -28,7 +28,7 @@ class Replayed:
 
     Attributes:
         calm: Windows before the change.
-        false: Of these, how many a run or an alert followed.
+        false: The reason of each run or alert that followed one of these.
         detected: Whether a run began within WITHIN windows after the change.
         runs: Runs that began after the change.
         degraded: Calm windows in which the error, or that of a slice, was called degraded, lasting or not.
@@ -36,7 +36,7 @@ class Replayed:
     """
 
     calm: int
-    false: int
+    false: tuple[str, ...]
     detected: bool
     runs: int
     degraded: int
@@ -92,7 +92,7 @@ def replay(seed: int, regime: Regime, policy: Policy) -> Replayed:
     after = [one.action for one in decisions(measured[earlier:], policy)][calm - earlier :]
     return Replayed(
         calm=calm,
-        false=sum(one.action is not Action.NOTHING for one in before),
+        false=tuple(one.reason for one in before if one.action is not Action.NOTHING),
         detected=Action.RETRAIN in after[:WITHIN],
         runs=after.count(Action.RETRAIN),
         degraded=sum(bool(one.quality.degraded) for one in measured[:calm]),

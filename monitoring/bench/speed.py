@@ -84,11 +84,11 @@ def _evidently(
     from evidently.presets import DataDriftPreset
 
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=categories)
-    sides = [Dataset.from_pandas(side.to_pandas(), data_definition=definition) for side in (current, reference)]
+    after, before = (Dataset.from_pandas(side.to_pandas(), data_definition=definition) for side in (current, reference))
     found: dict[str, bool] = {}
 
     def run() -> None:
-        metrics = Report([DataDriftPreset()]).run(*sides).dict()["metrics"]
+        metrics = Report([DataDriftPreset()]).run(after, before).dict()["metrics"]
         for metric in metrics:
             settings = metric["config"]
             if settings.get("column") in current.columns:

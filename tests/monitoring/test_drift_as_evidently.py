@@ -74,22 +74,23 @@ CASES = [
 
 def evidently_says(kind: str, reference: np.ndarray, current: np.ndarray) -> tuple[str, float, bool]:
     """Statistic, value and verdict of Evidently's own report."""
-    columns = {"numerical_columns": ["x"]} if kind == "number" else {"categorical_columns": ["x"]}
-    sides = [
-        Dataset.from_pandas(pd.DataFrame({"x": side}), data_definition=DataDefinition(**columns))
-        for side in (current, reference)
-    ]
-    result = Report([ValueDrift(column="x")], include_tests=True).run(*sides).dict()
+    definition = (
+        DataDefinition(numerical_columns=["x"]) if kind == "number" else DataDefinition(categorical_columns=["x"])
+    )
+    after, before = (
+        Dataset.from_pandas(pd.DataFrame({"x": side}), data_definition=definition) for side in (current, reference)
+    )
+    result = Report([ValueDrift(column="x")], include_tests=True).run(after, before).dict()
     metric, test = result["metrics"][0], result["tests"][0]
     return metric["config"]["method"], float(metric["value"]), str(test["status"]).upper().endswith("FAIL")
 
 
 def we_say(kind: str, reference: np.ndarray, current: np.ndarray) -> ColumnDrift:
-    sides = [pl.DataFrame({"x": side}) for side in (reference, current)]
+    before, after = (pl.DataFrame({"x": side}) for side in (reference, current))
     layout = fit_layout(
-        sides[0], numbers=["x"] if kind == "number" else [], categories=["x"] if kind == "category" else []
+        before, numbers=["x"] if kind == "number" else [], categories=["x"] if kind == "category" else []
     )
-    [found] = compare(*(profile(side, layout) for side in sides), layout, min_rows=500)
+    [found] = compare(profile(before, layout), profile(after, layout), layout, min_rows=500)
     return found
 
 

@@ -86,9 +86,9 @@ def test_categories_that_the_reference_lacks_are_counted_and_some_are_named() ->
 def test_a_whole_number_is_one_category_in_any_type() -> None:
     layout = fit_layout(REFERENCE, numbers=[], categories=["zone"])
     columns = [pl.Series("zone", [7, 7, 8], dtype=dtype) for dtype in (pl.Int64, pl.Float64, pl.UInt8)]
-    found = {profile(column.to_frame(), layout).categories["zone"] for column in columns}
-    assert len(found) == 1
-    assert sum(found.pop().counts) == 3
+    first, *others = [profile(column.to_frame(), layout).categories["zone"] for column in columns]
+    assert others == [first, first]
+    assert sum(first.counts) == 3
 
 
 def test_twenty_columns_take_less_than_a_hundred_kilobytes_whatever_the_rows() -> None:
