@@ -82,18 +82,21 @@ async def _whole(receive: Receive) -> bytes:
         message = came.value
         if not message.get("more_body"):
             return bytes(_added(bytearray(), message))
-        rest = None
+        rest = _at_once(message)
     else:
         rest = _resumed(steps, waits_for)
     # Nearly always the body came with its head, and this is not reached: a timer costs more than checking the trip.
     async with asyncio.timeout(BODY_SECONDS):
-        if rest is not None:
-            message = await rest
+        message = await rest
         body = _added(bytearray(), message)
         while message.get("more_body"):
             message = await receive()
             _added(body, message)
         return bytes(body)
+
+
+async def _at_once(message: Message) -> Message:
+    return message
 
 
 @types.coroutine
