@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help env doctor up down status train features score lineage reproduce promotions publish bundle release rollback \
 	collect forget logs demo-release predict edge image \
-	test test-release test-image lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight teardown sweep \
+	test test-release test-page test-image lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight \
+	teardown sweep \
 	pause resume
 
 PYTHON ?= python3
@@ -75,6 +76,8 @@ test: lint ## Run all tests, among them a whole stack in a scratch clone
 	@$(PY) -m pytest
 test-release: env ## Release a better model and roll a worse one back on a scratch stack, under load
 	@$(PY) -m pytest -m release tests/stack
+test-page: env ## Look at the dashboards' page in a real browser (gets Chromium from Debian)
+	@.ci/install-browser && $(PY) -m pytest -m page tests/infra/local
 test-image: env ## Build a bundle's image on a base made here, and run it (root; gets buildah from Debian)
 	@.ci/install-image-tools && $(PY) -m pytest -s -m image tests/serving/image
 bench-up: env ## Print the local stack's figures on this machine: times, memory, overhead

@@ -15,6 +15,7 @@ from infra.local.feature_registry import FeatureRegistry
 from infra.local.generation import SLOTS, Generation
 from infra.local.layout import Layout
 from infra.local.object_store import REGION, Bucket
+from infra.local.page import page
 from infra.local.ports import HOST, assign
 from infra.local.postgres import Database, DataFolder
 from infra.local.program import supervisor_environment
@@ -52,6 +53,7 @@ class EmbeddedPlatform(pulumi.ComponentResource):
         self._tracking(databases["mlflow"])
         self._features(databases["feast"], environment)
         self._monitoring(settings.alert_webhook)
+        self._page()
         if settings.bundle is not None:
             self._serving(settings.bundle, settings.serving_workers, settings.traffic)
         EnvironmentFile("platform-env", path=self._layout.platform_env, environment=environment, opts=self._child)
@@ -159,6 +161,18 @@ class EmbeddedPlatform(pulumi.ComponentResource):
             environment={**environment, "KEELSON_FEATURE_DEFINITIONS": registry.definitions},
         )
         self._feast = self._service(program, registry)
+
+    def _page(self) -> None:
+        port = self._port
+        links = {
+            "MLflow": http(port["mlflow"]),
+            "Feast": http(port["feast-ui"]),
+            "Evidently": http(port["evidently"]),
+            "Prometheus": http(port["prometheus"]),
+            "Alertmanager": http(port["alertmanager"]),
+            **({"Grafana": http(port["grafana"])} if self._has_grafana() else {}),
+        }
+        self._service(page(self._layout, port["dashboards"], port, links))
 
     def _monitoring(self, alert_webhook: str | None) -> None:
         port = self._port

@@ -25,6 +25,7 @@ _SERVICES = (
     "serving-green",
     "serving-health",
     "alertmanager",
+    "dashboards",
 )
 
 

@@ -29,12 +29,12 @@ def proxy_config(layout: Layout, *, port: int, health_port: int) -> str:
     """Caddy's configuration: everything on ``port`` goes to the backend; ``health_port`` says that the proxy lives."""
     servers = {
         "serving": {
-            **_listener(port),
+            **listener(port),
             "logs": {},
             "routes": [{"handle": [_request_id(), _to_backend(layout.upstream)]}],
             "errors": {"routes": [{"handle": [_refusal()]}]},
         },
-        "health": {**_listener(health_port), "routes": [{"handle": [{"handler": "static_response"}]}]},
+        "health": {**listener(health_port), "routes": [{"handle": [{"handler": "static_response"}]}]},
     }
     config = {
         "admin": {"disabled": True, "config": {"persist": False}},
@@ -44,7 +44,8 @@ def proxy_config(layout: Layout, *, port: int, health_port: int) -> str:
     return json.dumps(config, indent=2) + "\n"
 
 
-def _listener(port: int) -> dict[str, Any]:
+def listener(port: int) -> dict[str, Any]:
+    """A server of Caddy on a loopback port, without encryption."""
     return {"listen": [f"{HOST}:{port}"], "protocols": ["h1"], "automatic_https": {"disable": True}}
 
 

@@ -35,7 +35,7 @@ _ADDRESS = {
     "serving": "KEELSON_SERVING_URL",
 }
 # What people look at and no program asks for: the contract does not name it.
-_LOOKED_AT = {"alertmanager"}
+_LOOKED_AT = {"alertmanager", "dashboards"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ def _address(name: str, contract: dict[str, str], checks: dict[str, dict[str, An
     if name == "postgres":
         return f"{contract.get('KEELSON_FEAST_ONLINE_HOST', '')}:{contract.get('KEELSON_FEAST_ONLINE_PORT', '')}"
     if name in _LOOKED_AT and name in checks:
-        return str(httpx.URL(checks[name]["http"][0]).join("/"))
+        return str(httpx.URL(checks[name]["http"][0]).join("/")).rstrip("/")
     return contract.get(_ADDRESS.get(name, ""), "")
 
 

@@ -43,6 +43,7 @@ class Clone:
         "feast",
         "prometheus",
         "alertmanager",
+        "dashboards",
         "evidently",
         "serving",
         "supervisor",
