@@ -189,8 +189,7 @@ def _few(chunk: np.ndarray, found: np.ndarray) -> dict[float, int] | None:
         if len(values) == FEW_VALUES:
             return None
         same = left == left[0]
-        # Minus zero is zero.
-        values[float(left[0]) + 0.0] = int(same.sum())
+        values[float(left[0])] = int(same.sum())
         left = left[~same]
     return values
 

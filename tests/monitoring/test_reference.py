@@ -4,11 +4,22 @@ import numpy as np
 import polars as pl
 import pytest
 
+from components import contract
 from monitoring.bench import worlds
 from monitoring.columns import CLOCK, NUMBERS, PREDICTION, STRATA
-from monitoring.drift import Numbers, judged, mixed_numbers
+from monitoring.drift import Categories, Numbers, judged, mixed_numbers
 from monitoring.profile import merge_all
-from monitoring.reference import HORIZONS, MIN_WINDOWS, Reference, ReferenceRowsError, WindowProfile, build, cut, merged
+from monitoring.reference import (
+    HORIZONS,
+    MIN_WINDOWS,
+    Reference,
+    ReferenceRowsError,
+    WindowProfile,
+    build,
+    cut,
+    largest_change,
+    merged,
+)
 
 
 def distance(reference: Reference, window: pl.DataFrame, column: str, rows: tuple[int, ...]) -> float:
@@ -66,6 +77,26 @@ def test_more_windows_have_no_higher_limit(reference: Reference) -> None:
 def test_a_window_that_is_hardly_filled_is_not_cut(calm_days: list[pl.DataFrame]) -> None:
     days = list(cut(pl.concat([*calm_days[:3], calm_days[3][:10]]), worlds.WINDOW))
     assert [day.height for day in days] == [day.height for day in calm_days[:3]]
+
+
+def test_a_category_that_is_gone_is_farther_off_than_one_that_is_somewhat_rarer() -> None:
+    reference = Categories(np.array([0.9, 0.06, 0.04, 0.0]), 30_000)
+    rarer, gone = (Categories(np.array([0.9, *shares, 0.0]), 1_000) for shares in ((0.07, 0.03), (0.1, 0.0)))
+    assert largest_change(reference, rarer, spread=1, unseen=0)[1] < 2
+    place, deviations = largest_change(reference, gone, spread=1, unseen=0)
+    assert (place, deviations) == (2, pytest.approx((2 * 40) ** 0.5))
+    assert largest_change(reference, gone, spread=4, unseen=0)[1] == pytest.approx(deviations / 2)
+
+
+def test_categories_that_the_reference_has_not_met_are_expected_as_often_as_its_rare_ones_tell(
+    reference: Reference,
+) -> None:
+    known, new = Categories(np.array([1.0, 0.0]), 30_000), Categories(np.array([0.99, 0.01]), 1_000)
+    assert largest_change(known, new, spread=1, unseen=0)[1] > 5
+    assert largest_change(known, new, spread=1, unseen=0.01)[1] < 1
+    whole = merge_all(reference.strata.values()).categories[contract.PICKUP_ZONE]
+    once = sum(count == 1 for count in whole.counts)
+    assert reference.unseen(contract.PICKUP_ZONE) == pytest.approx(once / sum(whole.counts))
 
 
 def test_too_few_windows_are_no_reference(calm_days: list[pl.DataFrame]) -> None:

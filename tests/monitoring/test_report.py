@@ -13,7 +13,7 @@ def test_the_page_states_its_sample_and_names_the_columns(calm_days: list[pl.Dat
     file = tmp_path / "report.html"
     said = write_report(pl.concat(calm_days[:-1]), calm_days[-1], file, max_rows=300)
     page = file.read_text(encoding="utf-8")
-    assert said.startswith("A sample of 300 of the window's 1,729 rows beside 2")
+    assert said.startswith("A sample of 300 of the window's 1,729 rows beside 300 of")
     assert f"<body><p>{said}</p>" in page
     assert PREDICTION in page
 
