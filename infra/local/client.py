@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,26 @@ def environment(layout: Layout) -> dict[str, str]:
     return {**os.environ, **journals, **pulumi_cli.environment(layout), **pulumi_cli.platform(layout)}
 
 
-def result(layout: Layout, module: str, *arguments: str) -> dict[str, Any]:
+def result(layout: Layout, module: str, *arguments: str, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Run a module and return the JSON line that it prints last; its progress goes to the user.
+
+    Args:
+        layout: Of the running stack.
+        module: To run.
+        arguments: Of it.
+        variables: Of its environment, beside those of the stack.
 
     Raises:
         ClientFailed: It exited non-zero.
     """
     command = [str(layout.python), "-m", module, *arguments]
     done = subprocess.run(
-        command, cwd=layout.root, env=environment(layout), stdout=subprocess.PIPE, text=True, check=False
+        command,
+        cwd=layout.root,
+        env=environment(layout) | dict(variables or {}),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         print(done.stdout, file=sys.stderr)

@@ -1,13 +1,14 @@
 """`make release` and `make rollback`: another model version answers, by way of the stack's configuration.
 
 Usage: ``python -m infra.local.release release [--patience SECONDS] [--interval SECONDS] | rollback --reason TEXT``. A
-release deploys a bundle of the version that answers and the one that the gate let through, tries the second in shadow
-and for growing shares of the requests, and then lets it answer all, or takes it back. Each step is `pulumi up`, so the
-stack's state says what is served, and a release that was interrupted leaves a stack that serves. The last line on
-standard output is one line of JSON with what came of it.
+release loads a bundle of the version that answers and the one that the gate let through by itself, deploys it, tries
+the second in shadow and for growing shares of the requests, and then lets it answer all, or takes it back. Each step is
+`pulumi up`, so the stack's state says what is served, and a release that was interrupted leaves a stack that serves.
+The last line on standard output is one line of JSON with what came of it.
 """
 
 import json
+import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from rich.console import Console
 from infra.local import client, pulumi_cli
 from infra.local.layout import Layout
 from infra.local.up import deployed_bundle, up
+from infra.tools.program import MissingProgramError, program
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODULE = "serving.release"
@@ -44,10 +46,13 @@ def release(
             console.print(f"version {plan['champion']} answers, and no other waits")
             print(json.dumps({"outcome": "nothing to do", "champion": plan["champion"]}))
             return
-        deploy(layout, console, plan["champion"], plan["challenger"])
-        decision = try_out(layout, console, plan, patience=patience, interval=interval)
+        tag = built(layout, plan["champion"], plan["challenger"])
+        decision = load_test(layout, console, tag)
+        if decision is None:
+            deploy(layout, console, plan["champion"], tag)
+            decision = try_out(layout, console, plan, patience=patience, interval=interval)
         finish(layout, console, plan, decision)
-    except (client.ClientFailed, pulumi_cli.PulumiError) as error:
+    except (client.ClientFailed, pulumi_cli.PulumiError, MissingProgramError) as error:
         sys.exit(f"make release: {error}")
 
 
@@ -63,7 +68,7 @@ def rollback(reason: Annotated[str, typer.Option(help="why, for those who read t
         if previous is None:
             sys.exit(f"make rollback: there was no champion before version {champion}; `make promotions` lists them")
         if previous not in plan["variants"]:
-            deploy(layout, console, champion, previous)
+            deploy(layout, console, champion, built(layout, champion, previous))
         console.print(f"version {previous} answers in place of version {champion}")
         set_traffic(layout, {"champion": previous})
         told = _settled(layout, champion, previous, "rolled back", reason, by="make rollback")
@@ -72,10 +77,30 @@ def rollback(reason: Annotated[str, typer.Option(help="why, for those who read t
         sys.exit(f"make rollback: {error}")
 
 
-def deploy(layout: Layout, console: Console, champion: str, challenger: str) -> None:
-    """Deploy the bundle of both versions, if another is deployed; the champion goes on answering all."""
-    options = ("--champion", champion, "--challenger", challenger)
-    tag = client.result(layout, "serving.bundle", *options)["tag"]
+def built(layout: Layout, champion: str, challenger: str) -> str:
+    """Tag of the bundle of both versions, which is built if it is not there."""
+    return client.result(layout, "serving.bundle", "--champion", champion, "--challenger", challenger)["tag"]
+
+
+def load_test(layout: Layout, console: Console, tag: str) -> dict[str, Any] | None:
+    """Load the bundle by itself, before any caller meets it.
+
+    Returns:
+        None if it meets its budgets, else the decision that ends the release: ``action``, ``reasons`` and ``stage``.
+    """
+    console.rule(f"[bold]Load test of {tag}", align="left", style="dim")
+    vegeta = program("vegeta", group="load")
+    with_vegeta = {"PATH": f"{vegeta.parent}{os.pathsep}{client.environment(layout)['PATH']}"}
+    found = client.result(layout, "serving.loadtest.candidate", tag, variables=with_vegeta)
+    if found["met"]:
+        return None
+    # A machine that cannot send the load in time has shown nothing about the bundle.
+    action = "roll back" if found["told"] else "hold"
+    return {"action": action, "reasons": found["reasons"], "stage": "load test"}
+
+
+def deploy(layout: Layout, console: Console, champion: str, tag: str) -> None:
+    """Deploy a bundle of several versions, if another is deployed; the champion goes on answering all."""
     if tag != deployed_bundle(layout):
         # The bundle that comes may not hold a version that was tried before.
         set_traffic(layout, {"champion": champion})

@@ -11,11 +11,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from components.platform import Platform
 from serving.loadtest.load import RATE, SECONDS, run
-from serving.loadtest.report import Budgets, Report, judge
+from serving.loadtest.report import Budgets, judge
+from serving.loadtest.tables import report_table
 from serving.loadtest.vegeta import LoadError
 
 
@@ -36,27 +36,12 @@ def main(
         sys.exit("make loadtest: interrupted; nothing was judged")
     budgets = Budgets()
     reasons = judge(found, budgets)
-    console.print(show(found, budgets))
+    console.print(report_table(found, budgets))
     for reason in reasons:
         console.print(f"not met: {reason}", highlight=False, soft_wrap=True)
     print(json.dumps({**asdict(found), "met": not reasons, "reasons": reasons}), flush=True)
     if reasons:
         sys.exit(1)
-
-
-def show(found: Report, budgets: Budgets) -> Table:
-    """The figures beside their budgets."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("figure", "measured", "budget"):
-        table.add_column(heading, justify="left" if heading == "figure" else "right")
-    table.add_row("good answers", f"{found.answered_per_second:.1f}/s", "")
-    table.add_row("p50", f"{found.p50_milliseconds:.1f} ms", "")
-    table.add_row("p95", f"{found.p95_milliseconds:.1f} ms", "")
-    table.add_row("p99", f"{found.p99_milliseconds:.1f} ms", f"{budgets.p99_milliseconds:g} ms")
-    table.add_row("slowest", f"{found.max_milliseconds:.1f} ms", "")
-    table.add_row("errors", f"{found.error_share:.2%}", f"{budgets.error_share:.2%}")
-    table.add_row("load generator late by at most", f"{found.late_milliseconds:.1f} ms", "")
-    return table
 
 
 if __name__ == "__main__":

@@ -102,6 +102,18 @@ def service_without_lookup(name: str, bundle: str, scratch: Path, log: Path | No
     return _service(name, bundle, scratch, off | ({"KEELSON_PREDICTION_LOG": str(log)} if log else {}), log)
 
 
+def deployed(bundle: Path, scratch: Path, feature_server: str) -> Contestant:
+    """A bundle from its folder, with the workers that it has when it is deployed."""
+    return Contestant(
+        name=SERVICE_LOOKUP,
+        command=[sys.executable, "-m", "bentoml", "serve", str(bundle), "--host", _HOST, "--port", "{port}"],
+        path="/predict",
+        bodies=trips(1),
+        # A home of its own: BentoML empties the folder of its workers' metrics there when it starts.
+        environment={"BENTOML_HOME": str(scratch / "home"), bare.FEATURE_SERVER_VARIABLE: feature_server},
+    )
+
+
 def _service(
     name: str, bundle: str, scratch: Path, environment: Mapping[str, str], log: Path | None = None
 ) -> Contestant:

@@ -31,12 +31,14 @@ class Running:
         contestant: What it is.
         process: The one that was started; it leads a session of its own.
         ready_seconds: From the start of its process to its first good answer.
+        url: Its address.
         targets: Its requests, for the load generator.
     """
 
     contestant: Contestant
     process: psutil.Process
     ready_seconds: float
+    url: str
     targets: Path
 
     def megabytes(self) -> float:
@@ -75,12 +77,13 @@ def running(contestant: Contestant, scratch: Path) -> Iterator[Running]:
             command, cwd=folder, env=variables(contestant), stdout=log, stderr=log, start_new_session=True
         )
     try:
-        url = f"http://127.0.0.1:{port}{contestant.path}"
+        base = f"http://127.0.0.1:{port}"
+        url = f"{base}{contestant.path}"
         _wait(url, contestant, started, folder / "log")
         ready = time.perf_counter() - began
         write_targets(url, contestant.bodies, folder / "targets")
         process = psutil.Process(started.pid)
-        yield Running(contestant=contestant, process=process, ready_seconds=ready, targets=folder / "targets")
+        yield Running(contestant=contestant, process=process, ready_seconds=ready, url=base, targets=folder / "targets")
     finally:
         _end(started)
 

@@ -1,9 +1,25 @@
-"""The benchmark's tables."""
+"""The tables of the load test and of the benchmark."""
 
 from rich.table import Table
 
 from serving.loadtest.figures import spread
+from serving.loadtest.report import Budgets, Report
 from serving.loadtest.results import CLIENTS, RATIOS, Bench
+
+
+def report_table(found: Report, budgets: Budgets) -> Table:
+    """The figures beside their budgets."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("figure", "measured", "budget"):
+        table.add_column(heading, justify="left" if heading == "figure" else "right")
+    table.add_row("good answers", f"{found.answered_per_second:.1f}/s", "")
+    table.add_row("p50", f"{found.p50_milliseconds:.1f} ms", "")
+    table.add_row("p95", f"{found.p95_milliseconds:.1f} ms", "")
+    table.add_row("p99", f"{found.p99_milliseconds:.1f} ms", f"{budgets.p99_milliseconds:g} ms")
+    table.add_row("slowest", f"{found.max_milliseconds:.1f} ms", "")
+    table.add_row("errors", f"{found.error_share:.2%}", f"{budgets.error_share:.2%}")
+    table.add_row("load generator late by at most", f"{found.late_milliseconds:.1f} ms", "")
+    return table
 
 
 def server_table(found: Bench) -> Table:

@@ -1,0 +1,69 @@
+"""A bundle is loaded by itself before callers meet it; what came of it ends a release, holds it, or lets it go on."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from serving.loadtest import candidate
+from serving.loadtest.contestants import train
+from serving.loadtest.report import Budgets
+
+BUILD = """
+import sys
+from pathlib import Path
+import bentoml
+from serving.bundle import build_bundle
+from serving.registry import RegisteredModel
+print(bentoml.get(build_bundle(RegisteredModel(Path(sys.argv[1]), "5", "run", "3"))).path)
+"""
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("candidate")
+    environment = {**os.environ, "BENTOML_HOME": str(folder / "home"), "BENTOML_DO_NOT_TRACK": "True"}
+    command = [sys.executable, "-c", BUILD, str(train(folder / "model"))]
+    return Path(
+        subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout.split()[-1]
+    )
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidate, "ATTEMPTS", 1)
+    monkeypatch.setattr(candidate, "SECONDS", 2)
+
+
+def allow(monkeypatch: pytest.MonkeyPatch, p99: float) -> None:
+    monkeypatch.setattr(candidate, "Budgets", lambda: Budgets(p99_milliseconds=p99))
+
+
+def test_a_bundle_within_its_budgets_lets_the_release_go_on(
+    bundle: Path, feature_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(monkeypatch, 1e6)
+    assert candidate.load(bundle, feature_server.url, Console()) == {"met": True, "reasons": [], "told": True}
+
+
+def test_a_bundle_over_its_budgets_is_told_from_a_machine_that_is_too_busy(
+    bundle: Path, feature_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(monkeypatch, 1e-6)
+    found = candidate.load(bundle, feature_server.url, Console())
+    assert found["met"] is False
+    assert "p99 is" in found["reasons"][0]
+    # The generator is never as punctual as that.
+    assert found["told"] is False
+    monkeypatch.setattr(candidate, "can_tell", lambda *_: True)
+    assert candidate.load(bundle, feature_server.url, Console())["told"] is True
+
+
+def test_a_bundle_that_does_not_answer_ends_the_release(bundle: Path) -> None:
+    found = candidate.load(bundle, "http://127.0.0.1:9", Console())
+    assert (found["met"], found["told"]) == (False, True)
+    assert "503" in found["reasons"][0]
