@@ -51,7 +51,8 @@ _PIPELINE_BUCKETS = (
     BucketGrant(bucket="models", prefix="", actions=WRITE),
 )
 _WRITE_SECRET = ("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret", "secretsmanager:PutSecretValue")
-_APPLICATION_SECRETS = (
+# Those that the database bootstrap fills.
+BOOTSTRAPPED_SECRETS = (
     "mlflow-database",
     "feast-database",
     "pipelines-database",
@@ -112,13 +113,13 @@ ACCESS: tuple[Access, ...] = (
         why="the bootstrap job makes each application's database user and puts its password in Secrets Manager",
         secrets=(
             SecretGrant(names=("postgres-master", "mysql-master")),
-            SecretGrant(names=_APPLICATION_SECRETS, actions=_WRITE_SECRET),
+            SecretGrant(names=BOOTSTRAPPED_SECRETS, actions=_WRITE_SECRET),
         ),
     ),
     Access(
         namespace="external-secrets",
         service_account="external-secrets",
         why="External Secrets copies the applications' secrets into their namespaces",
-        secrets=(SecretGrant(names=(*_APPLICATION_SECRETS, "alert-webhook")),),
+        secrets=(SecretGrant(names=(*BOOTSTRAPPED_SECRETS, "alert-webhook")),),
     ),
 )

@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 from pulumi_kubernetes import core, meta
 
+from infra.apps.access import BOOTSTRAPPED_SECRETS
 from infra.apps.application import Task, digest_of
 from infra.apps.environment import NO_TELEMETRY
 from infra.apps.foundation import Foundation
@@ -34,7 +35,7 @@ def plan(foundation: Foundation) -> dict[str, Any]:
             "sslmode": "verify-full",
         },
         "mysql": _mysql(foundation),
-        "secrets": dict(foundation.secrets),
+        "secrets": {name: foundation.secrets[name] for name in BOOTSTRAPPED_SECRETS},
     }
 
 
