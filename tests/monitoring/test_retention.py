@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from components import tables
 from components.journal import OUTCOMES, PREDICTIONS, Journal, segments
 from components.platform import Platform
@@ -14,7 +16,12 @@ from monitoring.retention import Expired, expire
 from monitoring.settings import MonitoringSettings
 
 Writes = Callable[..., None]
-NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """When the test begins: files are as old as that."""
+    return datetime.now(UTC)
 
 
 def settings(journals: Path) -> MonitoringSettings:
@@ -26,41 +33,41 @@ def requests(platform: Platform) -> list[str]:
 
 
 def test_rows_go_after_their_days_and_the_small_files_of_a_day_become_one(
-    platform: Platform, journals: Path, predicted: Writes
+    platform: Platform, journals: Path, predicted: Writes, now: datetime
 ) -> None:
     for request in ("r1", "r2", "r3"):
         predicted(request)
         collect.collect(platform, journals)
-    assert expire(platform, settings(journals), NOW + timedelta(days=1)).rows == 0
+    assert expire(platform, settings(journals), now + timedelta(days=1)).rows == 0
     table = log_tables.existing(platform, PREDICTION_LOG)
     assert table is not None
     assert len(table.file_uris()) == 1
     assert requests(platform) == ["r1", "r2", "r3"]
-    assert expire(platform, settings(journals), NOW + timedelta(days=90)).rows == 0
-    assert expire(platform, settings(journals), NOW + timedelta(days=91)).rows == 3
+    assert expire(platform, settings(journals), now + timedelta(days=90)).rows == 0
+    assert expire(platform, settings(journals), now + timedelta(days=91)).rows == 3
     assert requests(platform) == []
-    assert expire(platform, settings(journals), NOW + timedelta(days=92)).rows == 0
+    assert expire(platform, settings(journals), now + timedelta(days=92)).rows == 0
 
 
 def test_a_journal_goes_once_it_is_collected_and_old(
-    platform: Platform, journals: Path, predicted: Writes, told: Writes
+    platform: Platform, journals: Path, predicted: Writes, told: Writes, now: datetime
 ) -> None:
     week = timedelta(days=7, seconds=60)
     predicted("r1")
-    assert expire(platform, settings(journals), NOW + week).journals == 0
+    assert expire(platform, settings(journals), now + week).journals == 0
     collect.collect(platform, journals)
     told(("r1", 900.0))
-    assert expire(platform, settings(journals), NOW + week - timedelta(days=1)) == Expired(rows=0, journals=0)
-    assert expire(platform, settings(journals), NOW + week) == Expired(rows=0, journals=1)
+    assert expire(platform, settings(journals), now + week - timedelta(days=1)) == Expired(rows=0, journals=0)
+    assert expire(platform, settings(journals), now + week) == Expired(rows=0, journals=1)
     assert segments(journals, PREDICTIONS) == []
     assert len(segments(journals, OUTCOMES)) == 1
     collect.collect(platform, journals)
-    assert expire(platform, settings(journals), NOW + week).journals == 1
+    assert expire(platform, settings(journals), now + week).journals == 1
     assert requests(platform) == ["r1"]
 
 
 def test_a_file_that_a_service_still_holds_stays_but_not_what_it_said(
-    platform: Platform, journals: Path, predicted: Writes
+    platform: Platform, journals: Path, predicted: Writes, now: datetime
 ) -> None:
     predicted("r1")
     (first,) = segments(journals, PREDICTIONS)
@@ -69,11 +76,11 @@ def test_a_file_that_a_service_still_holds_stays_but_not_what_it_said(
     with Journal(journals, PREDICTIONS) as journal:
         journal.append(line)
         collect.collect(platform, journals)
-        assert expire(platform, settings(journals), NOW + timedelta(days=8)).journals == 0
+        assert expire(platform, settings(journals), now + timedelta(days=8)).journals == 0
         (held,) = segments(journals, PREDICTIONS)
         assert held.read_bytes() == b" " * (len(line) - 1) + b"\n"
         journal.append(line.replace(b"r1", b"r2"))
     collect.collect(platform, journals)
     assert requests(platform) == ["r1", "r2"]
     os.utime(held, (0, 0))
-    assert expire(platform, settings(journals), NOW).journals == 1
+    assert expire(platform, settings(journals), now).journals == 1
