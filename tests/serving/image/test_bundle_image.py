@@ -105,7 +105,7 @@ def volume(path: str, folder: Path) -> dict[str, Any]:
 
 
 class Running:
-    """The image as its pod runs it: its user, no rights, a read-only file system and two empty volumes.
+    """The image as its pod runs it: its user, no rights, a read-only file system and its empty volumes.
 
     Attributes:
         url: Where it listens; the network is this machine's own.
@@ -131,7 +131,8 @@ class Running:
             "noNewPrivileges": True,
         }
         spec["linux"]["namespaces"] = [part for part in spec["linux"]["namespaces"] if part["type"] != "network"]
-        spec["mounts"] += [volume(path, folder) for path in on_cluster.workload("").scratch]
+        pod = on_cluster.workload("")
+        spec["mounts"] += [volume(path, folder) for path in (*pod.scratch, *pod.disks)]
         hosts = {
             "destination": "/etc/hosts",
             "type": "bind",
