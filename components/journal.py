@@ -110,6 +110,16 @@ def read_lines(folder: Path, kind: str, since: float = 0.0) -> Iterator[bytes]:
         yield from (line for line in content.split(b"\n")[:-1] if line.strip())
 
 
+def whole_lines(segment: Path) -> Iterator[tuple[int, bytes]]:
+    """Offset and content of each whole line of a file, without its line break."""
+    start = 0
+    with segment.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield start, line[:-1]
+            start += len(line)
+
+
 def blank(segment: Path, lines: Iterable[tuple[int, int]]) -> None:
     """Overwrite lines by blanks, durably; whoever appends meanwhile is not disturbed.
 

@@ -19,7 +19,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from components import contract, tables
 from components.database import alone, open_engine
-from components.journal import blank, segments
+from components.journal import blank, segments, whole_lines
 from components.labels.key import pickup_seconds, trip_keys
 from components.platform import Platform
 from components.served.labelled import joined
@@ -138,13 +138,7 @@ def _of_trip(known: pl.LazyFrame, key: str) -> pl.DataFrame:
 
 
 def _blank(segment: Path, whose: _Whose) -> int:
-    found, start = [], 0
-    with segment.open("rb") as file:
-        for line in file:
-            content = line.rstrip(b"\n")
-            if line.endswith(b"\n") and whose.has(content):
-                found.append((start, len(content)))
-            start += len(line)
+    found = [(start, len(line)) for start, line in whole_lines(segment) if whose.has(line)]
     if found:
         blank(segment, found)
     return len(found)

@@ -8,7 +8,7 @@ from pathlib import Path
 from deltalake import DeltaTable
 
 from components.database import alone, open_engine
-from components.journal import blank, is_finished, segments
+from components.journal import blank, is_finished, segments, whole_lines
 from components.platform import Platform
 from components.served.tables import DAY
 from monitoring import log_tables
@@ -82,14 +82,5 @@ def _expire_journals(platform: Platform, folder: Path, last: float) -> int:
                 count += 1
             else:
                 # A service that nobody asks for anything: its file stays, what it said goes.
-                blank(segment, _lines(segment))
+                blank(segment, [(start, len(line)) for start, line in whole_lines(segment)])
     return count
-
-
-def _lines(segment: Path) -> list[tuple[int, int]]:
-    """Offset and length of all whole lines."""
-    found, start = [], 0
-    for line in segment.read_bytes().split(b"\n")[:-1]:
-        found.append((start, len(line)))
-        start += len(line) + 1
-    return found

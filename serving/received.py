@@ -75,28 +75,18 @@ async def json_body(headers: Headers, receive: Receive) -> bytes:
 
 
 async def _whole(receive: Receive) -> bytes:
-    steps = receive().__await__()
+    body, steps = bytearray(), receive().__await__()
     try:
-        waits_for = next(steps)
+        message = _resumed(steps, next(steps))
     except StopIteration as came:
-        message = came.value
-        if not message.get("more_body"):
-            return bytes(_added(bytearray(), message))
-        rest = _at_once(message)
-    else:
-        rest = _resumed(steps, waits_for)
-    # Nearly always the body came with its head, and this is not reached: a timer costs more than checking the trip.
+        # Nearly always the body came with its head, and is here at once: a timer costs more than checking the trip.
+        if not _add(body, came.value):
+            return bytes(body)
+        message = receive()
     async with asyncio.timeout(BODY_SECONDS):
-        message = await rest
-        body = _added(bytearray(), message)
-        while message.get("more_body"):
-            message = await receive()
-            _added(body, message)
-        return bytes(body)
-
-
-async def _at_once(message: Message) -> Message:
-    return message
+        while _add(body, await message):
+            message = receive()
+    return bytes(body)
 
 
 @types.coroutine
@@ -110,14 +100,15 @@ def _resumed(steps: Generator[Any, Any, Message], waits_for: object) -> Generato
     return (yield from steps)
 
 
-def _added(body: bytearray, message: Message) -> bytearray:
+def _add(body: bytearray, message: Message) -> bool:
+    """Add what a message brings; returns whether more is to come."""
     if message["type"] == "http.disconnect":
         raise Refusal(400, "The body ended early.")
     chunk = message.get("body", b"")
     if len(body) + len(chunk) > MAX_BODY_BYTES:
         raise _too_large()
     body += chunk
-    return body
+    return bool(message.get("more_body"))
 
 
 def wants_explanation(query: bytes, trips: int) -> bool:

@@ -60,6 +60,8 @@ BOOTSTRAPPED_SECRETS = (
     "grafana",
     "sign-in",
 )
+# All of the applications'; a person fills the last one.
+SECRETS = (*BOOTSTRAPPED_SECRETS, "alert-webhook")
 
 ACCESS: tuple[Access, ...] = (
     Access(
@@ -120,6 +122,6 @@ ACCESS: tuple[Access, ...] = (
         namespace="external-secrets",
         service_account="external-secrets",
         why="External Secrets copies the applications' secrets into their namespaces",
-        secrets=(SecretGrant(names=(*BOOTSTRAPPED_SECRETS, "alert-webhook")),),
+        secrets=(SecretGrant(names=SECRETS),),
     ),
 )

@@ -31,23 +31,13 @@ class Server(pulumi.ComponentResource):
         super().__init__("keelson:apps:Server", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         workload = described.excused(workload, replicas)
-        service_account(f"{name}-account", workload, child)
-        core.v1.Service(
-            f"{name}-service", metadata=described.metadata(workload), spec=objects.service(workload), opts=child
-        )
+        around_pods(name, workload, replicas, child)
         self.deployment = apps.v1.Deployment(
             f"{name}-deployment",
             metadata=described.metadata(workload, makes_pods=True),
             spec=objects.deployment(workload, replicas),
             opts=child,
         )
-        if replicas > 1:
-            policy.v1.PodDisruptionBudget(
-                f"{name}-disruption-budget",
-                metadata=described.metadata(workload),
-                spec=objects.disruption_budget(workload),
-                opts=child,
-            )
         self.register_outputs({})
 
 
@@ -80,6 +70,19 @@ class Task(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[account], delete_before_replace=True),
         )
         self.register_outputs({})
+
+
+def around_pods(name: str, workload: Workload, replicas: int, opts: pulumi.ResourceOptions) -> None:
+    """What a server has however its pods are made: account and Service; with several copies a disruption budget."""
+    service_account(f"{name}-account", workload, opts)
+    core.v1.Service(f"{name}-service", metadata=described.metadata(workload), spec=objects.service(workload), opts=opts)
+    if replicas > 1:
+        policy.v1.PodDisruptionBudget(
+            f"{name}-disruption-budget",
+            metadata=described.metadata(workload),
+            spec=objects.disruption_budget(workload),
+            opts=opts,
+        )
 
 
 def service_account(name: str, workload: Workload, opts: pulumi.ResourceOptions) -> core.v1.ServiceAccount:

@@ -7,11 +7,11 @@ balancer, which could weigh them, reaches this server in any stack.
 from typing import Any
 
 import pulumi
-from pulumi_kubernetes import apiextensions, autoscaling, core, policy
+from pulumi_kubernetes import apiextensions, autoscaling
 
 from infra.apps import canary_analysis, objects, pod
 from infra.apps import workload as described
-from infra.apps.application import service_account
+from infra.apps.application import around_pods
 from infra.apps.workload import Workload, selector
 
 API, KIND = "argoproj.io/v1alpha1", "Rollout"
@@ -68,10 +68,7 @@ class CanaryServer(pulumi.ComponentResource):
         super().__init__("keelson:apps:CanaryServer", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         workload = described.excused(workload, replicas)
-        service_account(f"{name}-account", workload, child)
-        core.v1.Service(
-            f"{name}-service", metadata=described.metadata(workload), spec=objects.service(workload), opts=child
-        )
+        around_pods(name, workload, replicas, child)
         analysis = apiextensions.CustomResource(
             f"{name}-analysis",
             api_version=API,
@@ -89,13 +86,6 @@ class CanaryServer(pulumi.ComponentResource):
             # The steps only spell out the template's name, and a Rollout without it is refused.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[analysis]),
         )
-        if replicas > 1:
-            policy.v1.PodDisruptionBudget(
-                f"{name}-disruption-budget",
-                metadata=described.metadata(workload),
-                spec=objects.disruption_budget(workload),
-                opts=child,
-            )
         if most is not None:
             autoscaling.v2.HorizontalPodAutoscaler(
                 f"{name}-autoscaler",

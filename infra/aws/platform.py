@@ -4,6 +4,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
+from infra.apps.access import SECRETS
 from infra.apps.foundation import Buckets, Foundation
 from infra.aws.budget import Budget
 from infra.aws.cluster import Cluster, kubeconfig
@@ -20,16 +21,6 @@ from infra.aws.secrets import Secrets
 from infra.aws.storage import Storage
 from infra.settings.cloud import CloudSettings
 from infra.versions import Versions
-
-SECRETS = (
-    "mlflow-database",
-    "feast-database",
-    "pipelines-database",
-    "kubeflow-database",
-    "grafana",
-    "sign-in",
-    "alert-webhook",
-)
 
 
 class CloudPlatform(pulumi.ComponentResource):

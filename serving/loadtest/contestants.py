@@ -106,7 +106,7 @@ def deployed(bundle: Path, scratch: Path, feature_server: str) -> Contestant:
     """A bundle from its folder, with the workers that it has when it is deployed."""
     return Contestant(
         name=SERVICE_LOOKUP,
-        command=[sys.executable, "-m", "bentoml", "serve", str(bundle), "--host", _HOST, "--port", "{port}"],
+        command=_bentoml_serve(str(bundle)),
         path="/predict",
         bodies=trips(1),
         # A home of its own: BentoML empties the folder of its workers' metrics there when it starts.
@@ -122,12 +122,16 @@ def _service(
     one_worker = f"services.{contract.BUNDLE_NAME}.workers=1"
     return Contestant(
         name=name,
-        command=[sys.executable, "-m", "bentoml", "serve", bundle, "--host", _HOST, "--port", "{port}"],
+        command=_bentoml_serve(bundle),
         path="/predict",
         bodies=trips(1000),
         environment={"BENTOML_HOME": str(scratch / "bentos"), "BENTOML_CONFIG_OPTIONS": one_worker, **environment},
         log=log,
     )
+
+
+def _bentoml_serve(what: str, *options: str) -> list[str]:
+    return [sys.executable, "-m", "bentoml", "serve", what, *options, "--host", _HOST, "--port", "{port}"]
 
 
 def _bare(name: str, factory: str, model: Path, bodies: Sequence[Any], feature_server: str | None = None) -> Contestant:
@@ -143,10 +147,9 @@ def _bare(name: str, factory: str, model: Path, bodies: Sequence[Any], feature_s
 
 
 def _stock(model: Path) -> Contestant:
-    command = [sys.executable, "-m", "bentoml", "serve", "serving.loadtest.stock:Stock", "--working-dir", str(_ROOT)]
     return Contestant(
         name=STOCK,
-        command=[*command, "--host", _HOST, "--port", "{port}"],
+        command=_bentoml_serve("serving.loadtest.stock:Stock", "--working-dir", str(_ROOT)),
         path="/predict",
         bodies=[{"features": [row]} for row in _features(len(contract.MODEL_FEATURES))],
         environment={bare.MODEL_VARIABLE: str(model), "BENTOML_HOME": str(model.parent / "stock-home")},

@@ -1,4 +1,7 @@
-"""The whole program of each cloud stack, as Pulumi would be asked to make it: nothing is deployed."""
+"""The whole program of each cloud stack, as Pulumi would be asked to make it: nothing is deployed.
+
+The tests stand in one file because they share one recording of each stack, which takes seconds to make.
+"""
 
 import asyncio
 import contextvars

@@ -51,9 +51,9 @@ def test_prometheus_scrapes_every_service_that_has_metrics(stack: Any) -> None:
         answer = httpx.get(f"{stack.platform()['KEELSON_PROMETHEUS_URL']}/api/v1/query", params={"query": "up"})
         return {row["metric"]["job"]: row["value"][1] for row in answer.json()["data"]["result"]}
 
-    stack.eventually(
-        lambda: states() == dict.fromkeys(("prometheus", "alertmanager", "mlflow", "feast", "serving"), "1")
-    )
+    wanted = dict.fromkeys(("prometheus", "alertmanager", "mlflow", "feast", "serving"), "1")
+    stack.eventually(lambda: states() == wanted)
+    assert states() == wanted
 
 
 def test_user_interfaces_show_the_project(stack: Any) -> None:

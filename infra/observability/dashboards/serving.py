@@ -61,6 +61,9 @@ DASHBOARD = Dashboard(
                 "log failures": "sum(increase(keelson_serving_log_failures_total[1h]))",
             },
         ),
-        of_cluster("Copies ready", "short", {"ready": 'kube_deployment_status_replicas_ready{namespace="serving"}'}),
+        # Its pods are a Rollout's, of which kube-state-metrics knows nothing.
+        of_cluster(
+            "Copies ready", "short", {"ready": 'sum(kube_pod_status_ready{namespace="serving", condition="true"})'}
+        ),
     ),
 )

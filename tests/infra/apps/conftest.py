@@ -11,6 +11,7 @@ import pytest
 from pulumi.runtime import settings as engine
 from pulumi.runtime.stack import run_pulumi_func
 
+from infra.apps.access import SECRETS
 from infra.apps.foundation import Buckets, DatabaseServer, Foundation, Volume
 from infra.settings.cloud import STACKS, CloudSettings
 
@@ -88,15 +89,6 @@ def cloud_settings(stack: str = "dev", **changes: Any) -> CloudSettings:
 def a_foundation(settings: CloudSettings) -> Foundation:
     """What a cloud layer would hand over for these settings."""
     on_rds = settings.database.mysql == "rds"
-    names = (
-        "mlflow-database",
-        "feast-database",
-        "pipelines-database",
-        "kubeflow-database",
-        "grafana",
-        "sign-in",
-        "alert-webhook",
-    )
     return Foundation(
         provider=kubernetes.Provider("kubernetes"),
         account_id="123456789012",
@@ -109,7 +101,7 @@ def a_foundation(settings: CloudSettings) -> Foundation:
         postgres=DatabaseServer(host="postgres.example.com", port=5432, master_secret="arn:postgres"),
         mysql=DatabaseServer(host="mysql.example.com", port=3306, master_secret="arn:mysql") if on_rds else None,
         mysql_volume=None if on_rds else Volume(id="vol-1", zone="us-east-1a"),
-        secrets={name: f"keelson/{name}" for name in names},
+        secrets={name: f"keelson/{name}" for name in SECRETS},
         repositories={"components": "registry/components", "serving": "registry/serving"},
         interruption_queue="queue",
         node_role="role",
