@@ -93,17 +93,25 @@ def without_repeats(window: pl.DataFrame) -> tuple[pl.DataFrame, list[Fault]]:
     return once, [Fault(Kind.DUPLICATES, "", repeated, told)]
 
 
-def value_faults(window: pl.DataFrame, *, start: datetime, end: datetime, reference: Reference) -> list[Fault]:
+def value_faults(
+    window: pl.DataFrame,
+    *,
+    start: datetime,
+    end: datetime,
+    reference: Reference | None,
+    tolerance: timedelta = CLOCK_TOLERANCE,
+) -> list[Fault]:
     """Faults in the values of a window that has its columns.
 
     Args:
         window: [n] as ``monitoring.columns`` describes it, at least one row.
         start: Of the window, with time zone.
         end: Of the window, likewise; not part of it.
-        reference: Tells how many values are missing as a rule.
+        reference: Tells how many values are missing as a rule; without one that is not judged.
+        tolerance: How far the clocks of honest machines differ.
     """
-    missing = _missing(window, reference) if window.height else ()
-    return [*_outside(window), *_unknown(window), *missing, *_wrong_clock(window, start, end)]
+    missing = _missing(window, reference) if window.height and reference is not None else ()
+    return [*_outside(window), *_unknown(window), *missing, *_wrong_clock(window, start - tolerance, end + tolerance)]
 
 
 def _outside(window: pl.DataFrame) -> Iterator[Fault]:
@@ -151,8 +159,8 @@ def _missing_of(part: Profile, name: str) -> int:
 
 
 def _wrong_clock(window: pl.DataFrame, start: datetime, end: datetime) -> Iterator[Fault]:
-    inside = pl.col(AT).is_between(start - CLOCK_TOLERANCE, end + CLOCK_TOLERANCE)
+    inside = pl.col(AT).is_between(start, end)
     rows = window.height - window.select(inside.fill_null(False).sum()).item()
     if rows > MAX_FAULTY_SHARE * window.height:
-        told = f"{rows} events of the window from {start} to {end} say that they happened at another time"
+        told = f"{rows} events say that they did not happen between {start:%Y-%m-%d %H:%M} and {end:%Y-%m-%d %H:%M}"
         yield Fault(Kind.CLOCK_SKEW, AT, rows, told)

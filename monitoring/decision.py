@@ -141,6 +141,18 @@ def decide(results: Sequence[WindowResult], history: History, policy: Policy) ->
     return Decision(Action.RETRAIN, reason, evidence, shift, gain)
 
 
+def shift_began(results: Sequence[WindowResult], policy: Policy) -> datetime:
+    """The start of the first of the windows that show the shift which ``decide`` has seen.
+
+    What they hold is a sample of the changed world, and windows before them may not be.
+    """
+    newest = results[-1]
+    horizons = [one.horizon for one in newest.drift.lasting]
+    if newest.quality.degraded:
+        horizons.append(policy.confirming_windows)
+    return results[-min(horizons, default=1)].start
+
+
 def expected_gain(results: Sequence[WindowResult], policy: Policy) -> float:
     """What a new model is expected to bring over ``Policy.gain_weeks``, see the module."""
     quality = results[-1].quality

@@ -25,7 +25,7 @@ from scipy.special import stdtrit
 
 from components import contract, thresholds
 from components.evaluate import bootstrap, slices
-from monitoring.columns import AT, PREDICTION, stratum
+from monitoring.columns import AT, PREDICTION, STRATA, stratum
 from monitoring.reference import MIN_WINDOWS, ReferenceRowsError, cut
 
 # Of so many calm windows one is called degraded: overall in half of them, in one of all slices in the other half.
@@ -84,6 +84,10 @@ class ErrorReference(BaseModel):
     strata: dict[int, float]
     bands: tuple[float, ...]
     usual: dict[str, UsualError]
+
+
+# Where nothing is known of a champion: errors are told, and not held against anything.
+NO_ERRORS = ErrorReference(version="", strata=dict.fromkeys(range(STRATA), math.nan), bands=(), usual={})
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,16 @@
 """What the monitor is told by its surroundings, beside ``components.platform.Platform``."""
 
+import sys
+from datetime import timedelta
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from monitoring.clock import Clock
+from monitoring.decision import Policy
+
+_SUBMIT = (sys.executable, "-m", "pipelines.submit", "training", "--wait")
 
 
 class MonitoringSettings(BaseSettings):
@@ -15,6 +22,16 @@ class MonitoringSettings(BaseSettings):
             weeks of trips, and the 4 weeks before them that its features are computed from.
         journal_retention_days: How long a finished journal is kept once its rows are in the tables. A release reads
             journals, and takes hours; a week leaves time to look at one that went wrong.
+        window_seconds: Length of a window.
+        delay_seconds: A window is looked at so long after its end, when its labels are due.
+        clock_at: The monitor's clock showed ``clock_shows`` then, and has run ``clock_speed`` times as fast since; only
+            demonstrations and tests have another clock than the wall's.
+        clock_shows: See above.
+        clock_speed: See above.
+        policy: What is decided by, as JSON.
+        train_command: Starts the training pipeline and waits for it; its source and reason are added. As JSON list.
+        release_command: Releases the version that the gate let through; without one a version waits. As JSON list.
+        workspace: Of Evidently: a folder, or the address of its service.
 
     Raises:
         pydantic.ValidationError: ``KEELSON_PREDICTION_LOG`` is missing, or a value is not allowed; the message says.
@@ -25,3 +42,29 @@ class MonitoringSettings(BaseSettings):
     journals: Path = Field(validation_alias="KEELSON_PREDICTION_LOG")
     retention_days: int = Field(default=90, ge=1, validation_alias="KEELSON_LOG_RETENTION_DAYS")
     journal_retention_days: int = Field(default=7, ge=1, validation_alias="KEELSON_JOURNAL_RETENTION_DAYS")
+    window_seconds: int = Field(default=86_400, ge=3_600, validation_alias="KEELSON_MONITOR_WINDOW_SECONDS")
+    delay_seconds: int = Field(default=5 * 3_600, ge=0, validation_alias="KEELSON_MONITOR_DELAY_SECONDS")
+    clock_at: AwareDatetime | None = Field(default=None, validation_alias="KEELSON_MONITOR_CLOCK_AT")
+    clock_shows: AwareDatetime | None = Field(default=None, validation_alias="KEELSON_MONITOR_CLOCK_SHOWS")
+    clock_speed: float = Field(default=1.0, ge=1, validation_alias="KEELSON_MONITOR_CLOCK_SPEED")
+    policy: Policy = Field(default=Policy(), validation_alias="KEELSON_MONITOR_POLICY")
+    train_command: tuple[str, ...] = Field(default=_SUBMIT, validation_alias="KEELSON_TRAIN_COMMAND", min_length=1)
+    release_command: tuple[str, ...] = Field(default=(), validation_alias="KEELSON_RELEASE_COMMAND")
+    workspace: str | None = Field(default=None, validation_alias="KEELSON_EVIDENTLY_WORKSPACE")
+
+    @property
+    def window(self) -> timedelta:
+        """Length of a window."""
+        return timedelta(seconds=self.window_seconds)
+
+    @property
+    def delay(self) -> timedelta:
+        """How long after its end a window is looked at."""
+        return timedelta(seconds=self.delay_seconds)
+
+    @property
+    def clock(self) -> Clock:
+        """The monitor's clock."""
+        if self.clock_at is None or self.clock_shows is None:
+            return Clock()
+        return Clock(self.clock_at, self.clock_shows, self.clock_speed)

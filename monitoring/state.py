@@ -199,6 +199,12 @@ def add_window(engine: Engine, window: Window) -> bool:
         return connection.execute(upsert(WINDOWS).values(row).on_conflict_do_nothing()).rowcount == 1
 
 
+def newest_end(engine: Engine) -> datetime | None:
+    """The end of the newest window, or None before the first."""
+    with engine.connect() as connection:
+        return connection.execute(select(func.max(WINDOWS.c.end))).scalar()
+
+
 def windows(engine: Engine, *, last: int) -> list[Window]:
     """The newest windows, the newest last."""
     query = select(WINDOWS).order_by(WINDOWS.c.start.desc()).limit(last)

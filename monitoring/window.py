@@ -3,17 +3,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
-from monitoring.checks import SCHEMA_SKEW, Fault, schema_faults, value_faults, without_repeats
+from monitoring.checks import CLOCK_TOLERANCE, SCHEMA_SKEW, Fault, schema_faults, value_faults, without_repeats
 from monitoring.comparison import DriftResult, compare
-from monitoring.quality import ErrorReference, QualityResult, measure
+from monitoring.quality import NO_ERRORS, ErrorReference, QualityResult, measure
 from monitoring.reference import HORIZONS, Reference, WindowProfile
 from monitoring.skew import SkewResult, compare_features
 
 NOT_MEASURED = "not measured, because the columns are not those of the contract"
+NO_REFERENCE = "not enough data: nothing is known yet that the champion could be compared with"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,8 @@ class WindowResult:
         drift: Of inputs and predictions.
         quality: By the labels that have arrived.
         skew: None where nothing was recomputed.
-        profile: To be kept for the windows that follow; None where the columns are not those of the contract.
+        profile: To be kept for the windows that follow; None where the columns are not those of the contract, or there
+            is no reference.
     """
 
     start: datetime
@@ -47,10 +49,11 @@ def measure_window(
     start: datetime,
     end: datetime,
     now: datetime,
-    reference: Reference,
-    errors: ErrorReference,
+    reference: Reference | None,
+    errors: ErrorReference | None,
     earlier: Sequence[WindowProfile] = (),
     recomputed: pl.DataFrame | None = None,
+    tolerance: timedelta = CLOCK_TOLERANCE,
 ) -> WindowResult:
     """Measure a window.
 
@@ -59,10 +62,11 @@ def measure_window(
         start: Of the window, with time zone.
         end: Of the window, likewise.
         now: Likewise; which labels are due follows from it.
-        reference: Of the champion that answered.
-        errors: Of the same.
+        reference: Of the champion that answered; without one no drift is told.
+        errors: Of the same; without them errors are told, and not held against anything.
         earlier: Profiles of the windows before since that champion began, the newest last.
         recomputed: EVENT_KEY and the features as the batch path makes them, of some or all rows.
+        tolerance: How far clocks may differ.
     """
     faults = schema_faults(window)
     if any(fault.kind in SCHEMA_SKEW for fault in faults):
@@ -77,14 +81,17 @@ def measure_window(
             profile=None,
         )
     once, repeats = without_repeats(window)
-    profile = reference.summarise(once)
+    profile, drift = None, DriftResult((), math.nan, NO_REFERENCE)
+    if reference is not None:
+        profile = reference.summarise(once)
+        drift = compare(reference, [*earlier[1 - HORIZONS[-1] :], profile])
     return WindowResult(
         start=start,
         end=end,
         rows=once.height,
-        faults=(*repeats, *value_faults(once, start=start, end=end, reference=reference)),
-        drift=compare(reference, [*earlier[1 - HORIZONS[-1] :], profile]),
-        quality=measure(errors, once, now),
+        faults=(*repeats, *value_faults(once, start=start, end=end, reference=reference, tolerance=tolerance)),
+        drift=drift,
+        quality=measure(errors or NO_ERRORS, once, now),
         skew=None if recomputed is None else compare_features(once, recomputed),
         profile=profile,
     )

@@ -23,6 +23,9 @@ from pipelines.local import run_pipeline
 from pipelines.observation import Step
 
 _LOCK_FILE = Path(__file__).parents[1] / "uv.lock"
+# Tag of a run: why it was started.
+REASON = "keelson.reason"
+_LONGEST_TAG = 5000
 _DATA_PAGES = ("ingest", "validate", "profile", "detect_skew")
 
 
@@ -35,12 +38,14 @@ class Job:
         version: Its version.
         pipeline: Function made by ``dsl.pipeline``; it takes the arguments, ``run`` and ``commit``.
         arguments: What it is run with.
+        reason: Why, in words; may be empty.
     """
 
     name: str
     version: str
     pipeline: Callable[..., Any]
     arguments: Mapping[str, Any]
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,15 +110,28 @@ def run_tags(platform: Platform, job: Job, commit: str) -> dict[str, str]:
     """Where a run comes from: stack, commit, and what ``provenance`` has."""
     # Steps are processes here, of the environment that the lock file names.
     said = provenance(
-        job.name, job.version, COMPONENT_VERSIONS, image="", lock_sha256=lock_sha256(), by="pipelines.run"
+        job.name,
+        job.version,
+        COMPONENT_VERSIONS,
+        image="",
+        lock_sha256=lock_sha256(),
+        by="pipelines.run",
+        reason=job.reason,
     )
     return {"keelson.stack": platform.stack, "keelson.commit": commit, **said}
 
 
 def provenance(
-    pipeline: str, version: str, component_versions: Mapping[str, str], *, image: str, lock_sha256: str, by: str
+    pipeline: str,
+    version: str,
+    component_versions: Mapping[str, str],
+    *,
+    image: str,
+    lock_sha256: str,
+    by: str,
+    reason: str = "",
 ) -> dict[str, str]:
-    """Tags that say what a run is a run of, in what it runs, and who started it.
+    """Tags that say what a run is a run of, in what it runs, who started it, and why.
 
     Args:
         pipeline: Its name.
@@ -122,8 +140,9 @@ def provenance(
         image: Image of the steps, by digest; empty where they are processes.
         lock_sha256: Of the file that names their packages; empty where that is not known.
         by: Program that starts the run.
+        reason: Why, in words; without one there is no tag for it.
     """
-    return {
+    return ({REASON: reason[:_LONGEST_TAG]} if reason else {}) | {
         "keelson.image": image,
         "keelson.feature_service": contract.FEATURE_SERVICE,
         "keelson.lock_sha256": lock_sha256,

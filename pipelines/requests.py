@@ -11,7 +11,19 @@ DEFAULT_ROWS, DEFAULT_SEED = 200_000, 42
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingRequest:
+class Asked:
+    """What may be said with every request.
+
+    Attributes:
+        reason: Why the run is started. It is noted, and changes nothing: two that ask for the same with different
+            reasons share a run.
+    """
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRequest(Asked):
     """A model from a source of trips.
 
     Attributes:
@@ -52,11 +64,17 @@ class TrainingRequest:
             "fingerprint": fingerprint(self.data, self.rows, self.seed),
         }
         arguments["study"] = cause("training", training.VERSION, arguments)
-        return Job(name="training", version=training.VERSION, pipeline=training.training, arguments=arguments)
+        return Job(
+            name="training",
+            version=training.VERSION,
+            pipeline=training.training,
+            arguments=arguments,
+            reason=self.reason,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeaturesRequest:
+class FeaturesRequest(Asked):
     """Fresh features of a source of trips.
 
     Attributes:
@@ -77,11 +95,17 @@ class FeaturesRequest:
         """
         print_of_source = fingerprint(self.data, self.rows, self.seed)
         arguments = {"source": self.data, "rows": self.rows, "seed": self.seed, "fingerprint": print_of_source}
-        return Job(name="features", version=features.VERSION, pipeline=features.features, arguments=arguments)
+        return Job(
+            name="features",
+            version=features.VERSION,
+            pipeline=features.features,
+            arguments=arguments,
+            reason=self.reason,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoringRequest:
+class ScoringRequest(Asked):
     """A prediction for every trip of a data version.
 
     Attributes:
@@ -95,7 +119,13 @@ class ScoringRequest:
     def job(self) -> Job:
         """The pipeline with its arguments."""
         arguments = {"data_version": self.data_version, "model_version": self.model_version}
-        return Job(name="scoring", version=scoring.VERSION, pipeline=scoring.scoring, arguments=arguments)
+        return Job(
+            name="scoring",
+            version=scoring.VERSION,
+            pipeline=scoring.scoring,
+            arguments=arguments,
+            reason=self.reason,
+        )
 
 
 Request = TrainingRequest | FeaturesRequest | ScoringRequest

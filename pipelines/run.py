@@ -87,6 +87,7 @@ def parse(arguments: list[str]) -> Request:
     scoring.add_argument("--data-version", type=_whole, required=True, help="version of the trips table")
     scoring.add_argument("--model-version", type=_whole, default=0, help="version of the model; 0 is the champion")
     for one, kind in ((training, TrainingRequest), (features, FeaturesRequest), (scoring, ScoringRequest)):
+        one.add_argument("--reason", type=_reason, default=None, help="why the run is started; noted with it")
         one.set_defaults(kind=kind)
     given = parser.parse_args(arguments)
     asked = {field.name: getattr(given, field.name) for field in fields(given.kind)}
@@ -133,7 +134,7 @@ def _families(text: str) -> tuple[str, ...]:
 
 def _reason(text: str) -> str:
     if not text.strip():
-        raise argparse.ArgumentTypeError("a model is accepted in spite of the gate for a reason only; write it")
+        raise argparse.ArgumentTypeError("a reason without words was given; write it, or leave the option out")
     return text.strip()
 
 

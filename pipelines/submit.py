@@ -89,7 +89,8 @@ def _run_here(given: argparse.Namespace) -> dict[str, Any]:
         )
     inputs = interface(yaml.safe_load(compiled(pipeline(given.pipeline)))).inputs
     arguments = parsed(given.param, inputs, usual(given.pipeline))
-    return run.perform(Platform(), run.parse([given.pipeline, *options(arguments)]))  # pyright: ignore[reportCallIssue]
+    asked = [given.pipeline, *options(arguments), *(["--reason", given.reason] if given.reason else [])]
+    return run.perform(Platform(), run.parse(asked))  # pyright: ignore[reportCallIssue]
 
 
 def _run_there(given: argparse.Namespace, endpoint: str) -> dict[str, Any]:
@@ -107,7 +108,8 @@ def _run_there(given: argparse.Namespace, endpoint: str) -> dict[str, Any]:
     # Of another version than the source tree's the packages are not known here.
     lock = "" if given.as_version else lock_sha256()
     components = Published().record("pipelines", given.pipeline, version).sources
-    tags = provenance(given.pipeline, str(version), components, image=image, lock_sha256=lock, by="pipelines.submit")
+    noted = {"image": image, "lock_sha256": lock, "by": "pipelines.submit", "reason": given.reason}
+    tags = provenance(given.pipeline, str(version), components, **noted)
     arguments = supplied(given.pipeline, str(version), inputs, arguments, tags)
     document = on_cluster(specification, image, cuda=arguments.get(DEVICE) == CUDA)
     server = KfpServer(endpoint, token_file=given.token_file, authority_file=given.authority_file)
@@ -189,6 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pipelines.submit", description=__doc__)
     parser.add_argument("pipeline", help="its name")
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="an input of the pipeline")
+    parser.add_argument("--reason", default="", help="why the run is started; noted with it")
     parser.add_argument("--schedule", metavar="CRON", help="run by the clock, in UTC, in place of an earlier schedule")
     parser.add_argument("--wait", action="store_true", help="until the run ends; its outcome is the exit status")
     parser.add_argument("--as-version", type=_version_of, metavar="VERSION", help="a published version, not the newest")

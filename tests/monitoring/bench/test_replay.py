@@ -67,7 +67,7 @@ INJECTED: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], Action, str]] 
     "clock skew": (
         lambda day: day.with_columns(pl.col(AT) - timedelta(hours=5)),
         Action.STOP,
-        "say that they happened at another time",
+        "events say that they did not happen between",
     ),
     "feature store gone": (
         lambda day: day.with_columns(pl.lit(None, pl.Float64).alias(name) for name in STORED),

@@ -1,0 +1,99 @@
+"""``python -m monitoring.act``: carry on with the retraining that was decided on and has not ended, to its end.
+
+The run is started as anybody starts one, with the reason; its model passes the gates that every model passes, and the
+release that every model passes. How far it is stands in ``monitor_retrains``: killed anywhere, the next call goes on.
+A training that is started again joins the one that is under way, and a release that was interrupted begins anew.
+stdout ends with one JSON line.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Engine
+
+from components.database import alone, open_engine
+from components.platform import Platform
+from monitoring import state
+from monitoring.settings import MonitoringSettings
+from monitoring.state import Result, Retraining, Stage
+
+_LONGEST = 2000
+# What ``pipelines.submit`` and the release say, by what it means here.
+_RELEASES = {"released": Result.RELEASED, "rolled back": Result.ROLLED_BACK, "held": Result.HELD}
+
+
+def act(platform: Platform, settings: MonitoringSettings) -> Retraining | None:
+    """Carry on with the retraining that has not ended.
+
+    Returns:
+        It, ended; None where there is none, or another process is at it.
+    """
+    engine = open_engine(platform)
+    state.create_tables(engine)
+    with alone(engine, "monitor retraining", wait=False) as lock:
+        while lock is not None and (current := _current(engine)) is not None:
+            step = _train if current.stage is Stage.TRAINING else _release
+            state.advance(engine, current.shift, step(settings, current))
+            [after] = [one for one in state.retrainings(engine) if one.shift == current.shift]
+            if after.stage is Stage.ENDED:
+                return after
+    return None
+
+
+def _current(engine: Engine) -> Retraining | None:
+    return next((one for one in state.retrainings(engine) if one.stage is not Stage.ENDED), None)
+
+
+def _train(settings: MonitoringSettings, current: Retraining) -> dict[str, Any]:
+    """Run the training pipeline; returns what changes of the row."""
+    told = _told([*settings.train_command, "--param", f"source={current.source}", "--reason", current.reason])
+    if told.get("status") != "succeeded":
+        return _ended(Result.FAILED, told.get("error") or "the training failed") | {"run_id": told.get("run_id")}
+    verdict = told.get("verdict") or {}
+    if told.get("model_version") is None:
+        reasons = "; ".join(verdict.get("reasons", ())) or "the data were refused"
+        return _ended(Result.REFUSED, reasons) | {"run_id": told["run_id"]}
+    return {"stage": Stage.RELEASING, "run_id": told["run_id"], "tried": str(told["model_version"])}
+
+
+def _release(settings: MonitoringSettings, current: Retraining) -> dict[str, Any]:
+    """Release the version that waits; returns what changes of the row."""
+    if not settings.release_command:
+        return _ended(Result.HELD, "no release command is set: the version waits for a release")
+    told = _told(settings.release_command)
+    result = _RELEASES.get(told.get("outcome", ""))
+    if result is None or told.get("tried") != current.tried:
+        said = told.get("error") or f"version {current.tried} was not released: {told.get('outcome', 'no answer')}"
+        return _ended(Result.FAILED, said)
+    return _ended(result, told.get("reason", ""))
+
+
+def _ended(result: Result, said: str) -> dict[str, Any]:
+    return {"stage": Stage.ENDED, "result": result, "said": said[:_LONGEST]}
+
+
+def _told(command: Sequence[str]) -> dict[str, Any]:
+    """Run a command whose output ends with a JSON line; its progress goes to this process's stderr."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    lines = done.stdout.strip().splitlines()
+    try:
+        told = json.loads(lines[-1])
+    except (IndexError, ValueError):
+        told = None
+    if not isinstance(told, dict):
+        return {"status": "failed", "error": f"{' '.join(command)} ended with {done.returncode}: {done.stdout[-500:]}"}
+    return told
+
+
+def main() -> int:
+    """Carry on; prints a JSON line with what came of it. Returns the exit status."""
+    ended = act(Platform(), MonitoringSettings())  # pyright: ignore[reportCallIssue]
+    print(json.dumps({"retraining": None if ended is None else vars(ended)}, default=str))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

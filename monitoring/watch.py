@@ -1,0 +1,140 @@
+"""``python -m monitoring.watch``: take in the log, then measure each window that is due, and decide.
+
+A window is looked at once, in order: what was measured, decided and why is a row of ``monitor_windows`` and a snapshot
+in Evidently's workspace. A retraining that is decided is noted, and ``monitoring.act`` carries it out. Killed anywhere,
+the next call goes on; of two at once, one does nothing. stdout ends with one JSON line.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from components import contract
+from components.database import alone, open_engine
+from components.platform import Platform
+from components.recording import champion
+from components.served.labelled import labelled
+from components.tracking import Tracking
+from monitoring import observed, state
+from monitoring.baseline import baseline
+from monitoring.collect import collect
+from monitoring.decision import Action, History, Retrain, decide, shift_began
+from monitoring.recomputed import recomputed
+from monitoring.reference import HORIZONS
+from monitoring.schedule import due_windows
+from monitoring.settings import MonitoringSettings
+from monitoring.state import Retraining, Stage, Window
+from monitoring.window import WindowResult, measure_window
+
+# As many earlier windows as a decision looks at, a reference is made of, or labels are counted in.
+_KEPT = 60
+
+
+def watch(platform: Platform, settings: MonitoringSettings, now: datetime) -> list[Window]:
+    """Look at each window that is due, and note what is to be done.
+
+    Args:
+        platform: Where log, registry, features and rows are.
+        settings: The monitor's.
+        now: Of the wall's clock, with time zone.
+
+    Returns:
+        The windows; none where another process is at it.
+    """
+    engine, found = open_engine(platform), []
+    with alone(engine, "monitor windows", wait=False) as lock:
+        if lock is None:
+            return []
+        state.create_tables(engine)
+        collect(platform, settings.journals)
+        told = settings.clock.told(now)
+        for start, end in due_windows(told, state.newest_end(engine), settings.window, settings.delay):
+            window = _look_at(platform, engine, settings, start, end, now)
+            if window is not None:
+                found.append(window)
+    return found
+
+
+def _look_at(
+    platform: Platform, engine: Engine, settings: MonitoringSettings, start: datetime, end: datetime, now: datetime
+) -> Window | None:
+    """Measure a window, decide and keep both; None where no model has answered yet."""
+    clock = settings.clock
+    predictions = labelled(platform, clock.real(start), clock.real(end))
+    version = observed.answered_by(predictions) or _champion(platform)
+    if version is None:
+        return None
+    before = state.windows(engine, last=_KEPT)
+    in_service = [one.result.start for one in before if one.model_version == version and one.result.rows]
+    known = baseline(platform, engine, version, settings.window, in_service, clock)
+    name = known[0].version if known else ""
+    same = [one.result for one in before if known and one.reference_version == name]
+    rows = observed.window_of(predictions, version, now)
+    result = measure_window(
+        rows,
+        start=start,
+        end=end,
+        now=clock.told(now),
+        reference=known[0] if known else None,
+        errors=known[1] if known else None,
+        earlier=[one.profile for one in same if one.profile is not None],
+        recomputed=recomputed(platform, predictions, start, clock),
+        tolerance=clock.tolerance,
+    )
+    results = [*same[1 - HORIZONS[-1] :], result]
+    decision = decide(results, _history(engine, name, before, result), settings.policy)
+    window = Window(version, name, result, decision)
+    state.add_window(engine, window)
+    if decision.action is Action.RETRAIN:
+        began = shift_began(results, settings.policy)
+        state.begin_retraining(engine, _retraining(settings, window, began, now))
+    sys.stderr.write(f"{start:%Y-%m-%d %H:%M}, {result.rows} rows: {decision.action}. {decision.reason}\n")
+    return window
+
+
+def _champion(platform: Platform) -> str | None:
+    """The registry's champion: nobody asked for anything in the window."""
+    with Tracking(platform.mlflow_tracking_uri) as tracking:
+        found = champion(tracking)
+    return None if found is None else str(found.version)
+
+
+def _history(engine: Engine, reference: str, before: Sequence[Window], result: WindowResult) -> History:
+    """What a decision has to know of what was done."""
+    runs = state.retrainings(engine)
+    last = max((run.at for run in runs), default=None)
+    results = [*(one.result for one in before), result]
+    new = sum(one.quality.labels for one in results if last is None or one.start >= last)
+    done = tuple(Retrain(run.at, run.reference_version, run.stage is Stage.ENDED) for run in runs)
+    return History(reference, new, done)
+
+
+def _retraining(settings: MonitoringSettings, window: Window, began: datetime, now: datetime) -> Retraining:
+    since, until = (f"{one.astimezone(UTC):%Y-%m-%dT%H:%M:%S}" for one in (settings.clock.real(began), now))
+    return Retraining(
+        shift=window.decision.shift,
+        reference_version=window.reference_version,
+        model_version=window.model_version,
+        at=window.result.end,
+        source=f"served:{since}..{until}+{contract.CHAMPION}",
+        reason=window.decision.reason,
+    )
+
+
+def main() -> int:
+    """Look once; prints a JSON line with the windows and what was decided. Returns the exit status."""
+    platform, settings = Platform(), MonitoringSettings()  # pyright: ignore[reportCallIssue]
+    found = watch(platform, settings, datetime.now(UTC))
+    told = [
+        {"start": one.result.start, "rows": one.result.rows, "outcome": one.outcome, "action": one.decision.action}
+        for one in found
+    ]
+    print(json.dumps({"windows": told}, default=str))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
