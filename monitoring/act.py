@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from components.database import alone, open_engine
+from components.database import alone
 from components.platform import Platform
 from monitoring import state
 from monitoring.settings import MonitoringSettings
@@ -31,8 +31,7 @@ def act(platform: Platform, settings: MonitoringSettings) -> Retraining | None:
     Returns:
         It, ended; None where there is none, or another process is at it.
     """
-    engine = open_engine(platform)
-    state.create_tables(engine)
+    engine = state.open_state(platform, settings.database_schema)
     with alone(engine, "monitor retraining", wait=False) as lock:
         while lock is not None and (current := _current(engine)) is not None:
             step = _train if current.stage is Stage.TRAINING else _release

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+# Of a monitor that was away for longer only the newest are looked at.
+_MOST = 14
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -21,5 +23,6 @@ def due_windows(
     """
     last = _EPOCH + (now - delay - _EPOCH) // length * length
     first = last - length if after is None else _EPOCH + -((_EPOCH - after) // length) * length
+    first = max(first, last - _MOST * length)
     count = max((last - first) // length, 0)
     return [(first + number * length, first + (number + 1) * length) for number in range(count)]

@@ -22,6 +22,7 @@ class MonitoringSettings(BaseSettings):
             weeks of trips, and the 4 weeks before them that its features are computed from.
         journal_retention_days: How long a finished journal is kept once its rows are in the tables. A release reads
             journals, and takes hours; a week leaves time to look at one that went wrong.
+        database_schema: Of the pipelines' database, in which the monitor keeps what it knows.
         window_seconds: Length of a window.
         delay_seconds: A window is looked at so long after its end, when its labels are due.
         clock_at: The monitor's clock showed ``clock_shows`` then, and has run ``clock_speed`` times as fast since; only
@@ -42,6 +43,9 @@ class MonitoringSettings(BaseSettings):
     journals: Path = Field(validation_alias="KEELSON_PREDICTION_LOG")
     retention_days: int = Field(default=90, ge=1, validation_alias="KEELSON_LOG_RETENTION_DAYS")
     journal_retention_days: int = Field(default=7, ge=1, validation_alias="KEELSON_JOURNAL_RETENTION_DAYS")
+    database_schema: str = Field(
+        default="monitor", pattern=r"^[a-z][a-z0-9_]{0,62}$", validation_alias="KEELSON_MONITOR_SCHEMA"
+    )
     window_seconds: int = Field(default=86_400, ge=3_600, validation_alias="KEELSON_MONITOR_WINDOW_SECONDS")
     delay_seconds: int = Field(default=5 * 3_600, ge=0, validation_alias="KEELSON_MONITOR_DELAY_SECONDS")
     clock_at: AwareDatetime | None = Field(default=None, validation_alias="KEELSON_MONITOR_CLOCK_AT")

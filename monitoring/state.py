@@ -30,8 +30,10 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.schema import CreateSchema
 
-from components.database import alone
+from components.database import alone, open_engine
+from components.platform import Platform
 from monitoring.decision import Action, Decision
 from monitoring.quality import ErrorReference
 from monitoring.reference import Reference
@@ -172,10 +174,18 @@ class Retraining:
 _RESULT: TypeAdapter[WindowResult] = TypeAdapter(WindowResult)
 
 
-def create_tables(engine: Engine) -> None:
-    """Make the tables once, whoever comes first."""
-    with alone(engine, "monitor tables"):
-        _SCHEMA.create_all(engine)
+def open_state(platform: Platform, schema: str) -> Engine:
+    """An engine on a monitor's rows; its tables are made once, whoever comes first.
+
+    Args:
+        platform: Its pipelines' database is opened.
+        schema: Of the database; another name is another monitor, such as that of a demonstration.
+    """
+    engine = open_engine(platform).execution_options(schema_translate_map={None: schema})
+    with alone(engine, "monitor tables"), engine.begin() as connection:
+        connection.execute(CreateSchema(schema, if_not_exists=True))
+        _SCHEMA.create_all(connection)
+    return engine
 
 
 def add_window(engine: Engine, window: Window) -> bool:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from components import contract
-from components.database import alone, open_engine
+from components.database import alone
 from components.platform import Platform
 from components.recording import champion
 from components.served.labelled import labelled
@@ -44,11 +44,10 @@ def watch(platform: Platform, settings: MonitoringSettings, now: datetime) -> li
     Returns:
         The windows; none where another process is at it.
     """
-    engine, found = open_engine(platform), []
+    engine, found = state.open_state(platform, settings.database_schema), []
     with alone(engine, "monitor windows", wait=False) as lock:
         if lock is None:
             return []
-        state.create_tables(engine)
         collect(platform, settings.journals)
         told = settings.clock.told(now)
         for start, end in due_windows(told, state.newest_end(engine), settings.window, settings.delay):

@@ -46,7 +46,8 @@ class BuildFeaturesResult:
         rows: Trips in the output.
         zone_features_version: Version of the table of zone features that was joined.
         pair_features_version: Version of the table of pair features that was joined.
-        feature_end: Time of the newest features (UTC, see ``aggregates.event_time``); the time to materialise to.
+        feature_end: When the last trip ended (UTC, see ``aggregates.event_time``); the time to materialise to. The
+            snapshots of the hour and of the day that it is in are of later times, and not known then.
     """
 
     rows: int
@@ -76,14 +77,14 @@ def build_features(platform: Platform, data_version: int, output: Path) -> Build
         last_ended = trips.select(aggregates.event_time(pl.col(contract.DROPOFF_TIME)).max()).collect().item()
         if last_ended is None:
             raise ValueError(f"version {data_version} of the trips has no rows; look at the report of the ingest step")
-        versions, feature_end = _feature_tables(platform, trips, folder)
+        versions = _feature_tables(platform, trips, folder)
         with opened(platform, versions) as store:
             rows = _write(output, (_joined(store, entities) for entities in _slices(trips, folder / "slices")))
     found = BuildFeaturesResult(
         rows=rows,
         zone_features_version=versions[tables.ZONE_FEATURES_TABLE],
         pair_features_version=versions[tables.PAIR_FEATURES_TABLE],
-        feature_end=feature_end,
+        feature_end=last_ended,
     )
     builds.record(
         platform,
@@ -150,8 +151,8 @@ def _write(output: Path, parts: Iterator[pl.DataFrame]) -> int:
     return rows
 
 
-def _feature_tables(platform: Platform, trips: pl.LazyFrame, folder: Path) -> tuple[dict[str, int], datetime]:
-    """The versions of the feature tables that hold what follows from the trips, and the time of the newest features.
+def _feature_tables(platform: Platform, trips: pl.LazyFrame, folder: Path) -> dict[str, int]:
+    """The versions of the feature tables that hold what follows from the trips.
 
     A version's fingerprint is its content's, so that after a change of the contract or of the aggregates the rows of
     before are never taken for those of now.
@@ -161,13 +162,9 @@ def _feature_tables(platform: Platform, trips: pl.LazyFrame, folder: Path) -> tu
         tables.PAIR_FEATURES_TABLE: aggregates.pair_features,
     }
     files: dict[str, Path] = {}
-    newest: list[datetime] = []
     for name, make in makers.items():
         files[name] = folder / f"{name}.parquet"
-        rows = make(trips).collect()
-        rows.write_parquet(files[name])
-        newest.append(rows.select(pl.col(contract.EVENT_TIME).max()).item())
+        make(trips).collect().write_parquet(files[name])
     # Of two builds at once one is the newer in both tables: what is online is the newer by the numbers of both.
     with alone(open_engine(platform), "feature tables"):
-        versions = {name: tables.write_version(platform, name, file, digest(file)) for name, file in files.items()}
-    return versions, max(newest)
+        return {name: tables.write_version(platform, name, file, digest(file)) for name, file in files.items()}

@@ -6,7 +6,7 @@ import components.features.unchecked  # noqa: F401
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -158,12 +158,12 @@ def _comparable(
         raise ParityError(f"{wanted} are not online, but {held} at {state.materialized}: run the materialize step")
     if held != asked or state.materialized != end:
         return ~comparable
-    # Then every zone is at another hour.
-    advanced = state.hour > state.materialized_hour
+    then = replace(state, newest=state.materialized)
     touched_zones = set(pushed[contract.PICKUP_ZONE])
     touched_pairs = set(pushed.select(aggregates.pair_key()).to_series())
-    zones = [advanced or pickup in touched_zones for pickup, _ in pairs]
-    both = [contract.pair_id(*pair) in touched_pairs for pair in pairs]
+    # At another hour every zone has other features, on another day every pair may have.
+    zones = [state.hour > then.hour or pickup in touched_zones for pickup, _ in pairs]
+    both = [state.day > then.day or contract.pair_id(*pair) in touched_pairs for pair in pairs]
     count = len(contract.ZONE_FEATURES)
     comparable[:, :count] = ~np.array(zones)[:, None]
     comparable[:, count:] = ~np.array(both)[:, None]

@@ -6,7 +6,7 @@ Each row also has the sums of its own hour or day (STEP_SUMS), from which ``comp
 further trips end.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -62,6 +62,12 @@ def miles(units: pl.Expr) -> pl.Expr:
 def step_end(ended: pl.Expr, step: timedelta) -> pl.Expr:
     """The end of the hour or day in which something ended; what ends on its stroke has ended by then."""
     return (ended - _TICK).dt.truncate(step) + step
+
+
+def step_begin(moment: datetime, step: timedelta) -> datetime:
+    """The beginning of the hour or day of a moment (UTC): the newest snapshot that is known then is of this time."""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    return epoch + (moment - epoch) // step * step
 
 
 def described(entity: str, span: str, sums: str = "") -> list[pl.Expr]:

@@ -28,9 +28,10 @@ _LOCK = "online features"
 _CREATE = (
     sql.SQL(
         "CREATE TABLE IF NOT EXISTS {} (zone_features_version bigint NOT NULL, pair_features_version bigint NOT NULL, "
-        "materialized timestamptz NOT NULL, materialized_hour timestamptz NOT NULL, "
-        "newest timestamptz NOT NULL, hour timestamptz NOT NULL, data_version bigint, last_ended timestamptz)"
+        "materialized timestamptz NOT NULL, newest timestamptz NOT NULL, data_version bigint, last_ended timestamptz)"
     ).format(STATE),
+    # They follow from the others; databases of before have them.
+    sql.SQL("ALTER TABLE {} DROP COLUMN IF EXISTS materialized_hour, DROP COLUMN IF EXISTS hour").format(STATE),
     sql.SQL(
         "CREATE TABLE IF NOT EXISTS {} (pickup timestamp, dropoff timestamp, pickup_zone int, dropoff_zone int, "
         "distance bigint, PRIMARY KEY (dropoff, pickup, pickup_zone, dropoff_zone, distance))"
@@ -53,10 +54,8 @@ class State:
         zone_features_version: Version of the table of zone features that was materialised.
         pair_features_version: Likewise of pair features.
         materialized: The time that was materialised to.
-        materialized_hour: The hour at whose end the features of zones were then.
         newest: The newest time that counts, pushed trips included; nothing online is older than the time to live
             before it.
-        hour: The hour at whose end the features of zones are now.
         data_version: Version of the trips that these tables were built from; None where that is not known.
         last_ended: When the last of these trips ended; None where that is not known.
     """
@@ -64,11 +63,19 @@ class State:
     zone_features_version: int
     pair_features_version: int
     materialized: datetime
-    materialized_hour: datetime
     newest: datetime
-    hour: datetime
     data_version: int | None
     last_ended: datetime | None
+
+    @property
+    def hour(self) -> datetime:
+        """The time of the snapshots of zones that are online: the last hour that is over."""
+        return aggregates.step_begin(self.newest, aggregates.HOUR)
+
+    @property
+    def day(self) -> datetime:
+        """The time of the newest snapshots of pairs that are online: the last day that is over."""
+        return aggregates.step_begin(self.newest, aggregates.DAY)
 
 
 @contextmanager

@@ -70,11 +70,15 @@ def zone_rows(cursor: Transaction, hour: datetime, zones: Sequence[int] | None) 
     """The features of zones at the end of an hour, as ``aggregates.zone_features`` makes them.
 
     Args:
-        zones: Which; None for all that ever had a trip.
+        hour: Its end.
+        zones: Which; None for all that had a trip by then.
     """
     last_hour = _sum_over(sql.SQL("ended = %(hour)s"))
     last_weeks = _sum_over(sql.SQL("ended > %(since)s AND ended <= %(hour)s"))
-    query = sql.SQL("SELECT key, {}, {} FROM {} WHERE %(zones)s::bigint[] IS NULL OR key = ANY(%(zones)s) GROUP BY key")
+    query = sql.SQL(
+        "SELECT key, {}, {} FROM {} WHERE ended <= %(hour)s AND (%(zones)s::bigint[] IS NULL OR key = ANY(%(zones)s)) "
+        "GROUP BY key"
+    )
     values = {"hour": hour, "since": hour - aggregates.FOUR_WEEKS, "zones": None if zones is None else list(zones)}
     found = cursor.execute(query.format(last_hour, last_weeks, ZONES.table), values).fetchall()
     names = [f"{name}_{span}" for span in ("1h", "4w") for name in SUMS]
@@ -87,15 +91,28 @@ def zone_rows(cursor: Transaction, hour: datetime, zones: Sequence[int] | None) 
     )
 
 
-def pair_rows(cursor: Transaction, pairs: Sequence[int], since: datetime) -> pl.DataFrame:
-    """The newest features of pairs, as ``aggregates.pair_features`` makes them; none that are older than ``since``."""
+def keys(cursor: Transaction, kind: Kind, after: datetime, until: datetime) -> list[int]:
+    """The keys of trips that ended in the steps that ended in (after, until]."""
+    query = sql.SQL("SELECT DISTINCT key FROM {} WHERE ended > %s AND ended <= %s").format(kind.table)
+    return [int(str(key)) for (key,) in cursor.execute(query, (after, until)).fetchall()]
+
+
+def pair_rows(cursor: Transaction, pairs: Sequence[int], since: datetime, until: datetime) -> pl.DataFrame:
+    """The newest features of pairs, as ``aggregates.pair_features`` makes them.
+
+    Args:
+        pairs: Which.
+        since: None that are older.
+        until: None of days that end later.
+    """
     query = sql.SQL(
-        "WITH newest AS (SELECT key, max(ended) AS day FROM {sums} WHERE key = ANY(%(pairs)s) GROUP BY key) "
+        "WITH newest AS (SELECT key, max(ended) AS day FROM {sums} WHERE key = ANY(%(pairs)s) AND ended <= %(until)s "
+        "GROUP BY key) "
         "SELECT key, day, {totals} FROM {sums} JOIN newest USING (key) "
         # Hours, because days follow the clock of a time zone.
-        "WHERE day >= %(since)s AND ended > day - interval '672 hours' GROUP BY key, day"
+        "WHERE day >= %(since)s AND ended > day - interval '672 hours' AND ended <= day GROUP BY key, day"
     ).format(sums=PAIRS.table, totals=_sum_over(sql.SQL("true")))
-    found = cursor.execute(query, {"pairs": list(pairs), "since": since}).fetchall()
+    found = cursor.execute(query, {"pairs": list(pairs), "since": since, "until": until}).fetchall()
     kinds = {PAIRS.key: pl.Int64, contract.EVENT_TIME: pl.Datetime("us", "UTC"), **dict.fromkeys(SUMS, pl.Int64)}
     rows = pl.DataFrame(found, schema=kinds, orient="row")
     return rows.select(PAIRS.key, contract.EVENT_TIME, *aggregates.described("pair", "4w"))

@@ -102,22 +102,23 @@ def count(cursor: Transaction, state: State, trips: pl.DataFrame) -> State:
         return state
     online_sums.add(cursor, ZONES, trips)
     online_sums.add(cursor, PAIRS, trips)
-    ended = aggregates.event_time(pl.col(contract.DROPOFF_TIME)).max()
-    hour, day = trips.select(
-        aggregates.step_end(ended, aggregates.HOUR).alias("hour"),
-        aggregates.step_end(ended, aggregates.DAY).alias("day"),
-    ).row(0)
-    after = replace(state, hour=max(state.hour, hour), newest=max(state.newest, day))
+    ended = aggregates.event_time(pl.col(contract.DROPOFF_TIME))
+    after = replace(state, newest=max(state.newest, trips.select(ended.max()).item()))
     since = after.newest - aggregates.FOUR_WEEKS
-    # At another hour every zone has other features; within the hour those that had a trip.
-    zones = None if after.hour > state.hour else trips.select(aggregates.zone_key().unique()).to_series().to_list()
-    pairs = trips.select(aggregates.pair_key().unique()).to_series().to_list()
+    # A trip is seen by features once the hour or the day in which it ended is over.
+    zones = trips.filter(ended <= after.hour).select(aggregates.zone_key().unique()).to_series().to_list()
+    pairs = trips.filter(ended <= after.day).select(aggregates.pair_key().unique()).to_series().to_list()
+    if after.day > state.day:
+        pairs = sorted({*pairs, *online_sums.keys(cursor, PAIRS, state.day, after.day)})
     changed = {
-        tables.ZONE_FEATURES_TABLE: (ZONES.key, online_sums.zone_rows(cursor, after.hour, zones)),
-        tables.PAIR_FEATURES_TABLE: (PAIRS.key, online_sums.pair_rows(cursor, pairs, since)),
+        # At another hour every zone has other features.
+        tables.ZONE_FEATURES_TABLE: online_sums.zone_rows(
+            cursor, after.hour, None if after.hour > state.hour else zones
+        ),
+        tables.PAIR_FEATURES_TABLE: online_sums.pair_rows(cursor, pairs, since, after.day),
     }
-    for view, (key, rows) in changed.items():
-        online_rows.write(cursor, view, key, rows)
+    for (view, rows), kind in zip(changed.items(), (ZONES, PAIRS), strict=True):
+        online_rows.write(cursor, view, kind.key, rows)
         online_rows.retain_times(cursor, view, since, after.newest)
     online_state.save(cursor, after)
     return after

@@ -1,14 +1,14 @@
 """Copy the newest features to the online store: ``python -m components.materialize``.
 
-No run need name the versions: the newest of each table is taken, up to the newest time in it.
+No run need name the versions: the newest of each table is taken, up to the last trip that it was built from.
 """
 
 from typing import Annotated
 
-import polars as pl
 import typer
 
-from components import contract, tables
+from components import tables
+from components.features import builds
 from components.materialize.step import materialize
 from components.platform import Platform
 
@@ -27,12 +27,10 @@ def main(
     if zones is None or pairs is None:
         print("no features have been built yet")
         return
-    newest = (
-        tables.scan(platform, name, version).select(pl.col(contract.EVENT_TIME).max())
-        for name, version in zip(names, (zones, pairs), strict=True)
-    )
-    end = pl.concat(newest).max().collect().item()
-    for view, keys in materialize(platform, zones, pairs, end, move_back=move_back).items():
+    build = builds.find(platform, dict(zip(names, (zones, pairs), strict=True)))
+    if build is None:
+        raise typer.BadParameter(f"it is not known what versions {zones} and {pairs} were built from: run the pipeline")
+    for view, keys in materialize(platform, zones, pairs, build.last_ended, move_back=move_back).items():
         print(f"{view}: {keys} keys are online")
 
 

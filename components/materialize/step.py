@@ -12,7 +12,7 @@ from feast import FeatureStore, FeatureView
 from components import contract, tables
 from components.features import aggregates, builds, online_rows, online_state, online_sums
 from components.features.online_state import State, Transaction
-from components.features.online_sums import PAIRS, ZONES
+from components.features.online_sums import PAIRS, ZONES, Kind
 from components.features.push import count, in_batch
 from components.features.store import opened
 from components.platform import Platform
@@ -93,18 +93,13 @@ def _bring(
         online_rows.write(cursor, name, key, rows)
         online_rows.retain_keys(cursor, name, key, rows[key])
     for name, kind in ((tables.ZONE_FEATURES_TABLE, ZONES), (tables.PAIR_FEATURES_TABLE, PAIRS)):
-        online_sums.replace(cursor, kind, _sums(platform, name, versions[name], kind.key, end))
+        online_sums.replace(cursor, kind, _sums(platform, name, versions[name], kind, end))
     build = builds.find(platform, versions)
-    time = pl.col(contract.EVENT_TIME)
-    zones = tables.scan(platform, tables.ZONE_FEATURES_TABLE, versions[tables.ZONE_FEATURES_TABLE])
-    hour = zones.select(time.filter(time <= end).max()).collect().item()
     state = State(
         zone_features_version=versions[tables.ZONE_FEATURES_TABLE],
         pair_features_version=versions[tables.PAIR_FEATURES_TABLE],
         materialized=end,
-        materialized_hour=hour,
         newest=end,
-        hour=hour,
         data_version=build.data_version if build else None,
         last_ended=build.last_ended if build else None,
     )
@@ -125,13 +120,14 @@ def _newest(store: FeatureStore, view: FeatureView, since: datetime, end: dateti
     return found
 
 
-def _sums(platform: Platform, name: str, version: int, key: str, end: datetime) -> pl.DataFrame:
-    """The sums behind a table's features, as far back as a push can need them."""
+def _sums(platform: Platform, name: str, version: int, kind: Kind, end: datetime) -> pl.DataFrame:
+    """The sums behind a table's features, as far back as a push can need them; those of what still runs as well."""
     time = pl.col(contract.EVENT_TIME)
-    rows = tables.scan(platform, name, version).filter(time > end - online_sums.KEPT, time <= end)
-    # A quiet hour adds nothing, but a zone's last one says that there is such a zone.
-    told = (pl.col(aggregates.STEP_SUMS[0]) > 0) | (time == time.max().over(key))
-    return rows.filter(told).select(key, contract.EVENT_TIME, *aggregates.STEP_SUMS).rename(_STEP_SUMS).collect()
+    rows = tables.scan(platform, name, version).filter(time > end - online_sums.KEPT, time < end + kind.step)
+    # A quiet hour adds nothing, but a zone's last one that is over says that there is such a zone.
+    over = time.filter(time <= end).max().over(kind.key)
+    told = (pl.col(aggregates.STEP_SUMS[0]) > 0) | (time == over)
+    return rows.filter(told).select(kind.key, contract.EVENT_TIME, *aggregates.STEP_SUMS).rename(_STEP_SUMS).collect()
 
 
 def _count_pushed(platform: Platform, cursor: Transaction, state: State, before: State | None) -> None:

@@ -19,6 +19,7 @@ import httpx
 from components import contract
 from components.platform import Platform
 from components.trips import synthetic
+from components.trips.rides import SECONDS, rides
 from serving.trips import REQUEST_COLUMNS
 
 # Trips that are on the road at a time: the labels come that much later than the predictions.
@@ -26,24 +27,14 @@ _ON_THE_ROAD = 50
 _ROWS = 200_000
 
 
-def rides(seed: int) -> Iterator[tuple[dict[str, Any], float]]:
-    """Trips as a caller asks for them, with the seconds that each took in the end; those within the contract."""
-    columns = {column.name: column for column in contract.COLUMNS}
+def asked_for(seed: int) -> Iterator[tuple[dict[str, Any], float]]:
+    """Trips as a caller asks for them, with the seconds that each took in the end."""
     for batch in synthetic.trips(_ROWS, seed=seed):
-        for trip in (trip for first in range(0, len(batch), 1000) for trip in batch.slice(first, 1000).to_pylist()):
-            seconds = (trip[contract.DROPOFF_TIME] - trip[contract.PICKUP_TIME]).total_seconds()
-            asked = {name: trip[name] for name in REQUEST_COLUMNS}
-            inside = all(
-                value is None or not isinstance(value, int | float) or _within(columns[name], value)
-                for name, value in asked.items()
-            )
-            if inside and contract.MIN_DURATION_SECONDS <= seconds <= contract.MAX_DURATION_SECONDS:
-                yield asked | {contract.PICKUP_TIME: trip[contract.PICKUP_TIME].isoformat()}, seconds
-
-
-def _within(column: contract.Column, value: float) -> bool:
-    low, high = column.minimum, column.maximum
-    return (low is None or value >= low) and (high is None or value <= high)
+        trips = rides(batch)
+        for part in trips.iter_slices(1000):
+            for trip in part.to_dicts():
+                asked = {name: trip[name] for name in REQUEST_COLUMNS}
+                yield asked | {contract.PICKUP_TIME: trip[contract.PICKUP_TIME].isoformat()}, trip[SECONDS]
 
 
 class Callers:
@@ -75,7 +66,7 @@ class Callers:
             httpx.AsyncClient(base_url=self._url, timeout=30, trust_env=False) as client,
             asyncio.TaskGroup() as calls,
         ):
-            for trip, seconds in rides(seed):
+            for trip, seconds in asked_for(seed):
                 if self._stop.is_set():
                     break
                 calls.create_task(self._call(client, trip, seconds))

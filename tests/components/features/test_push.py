@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import httpx
@@ -18,10 +18,11 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from components import contract, tables
 from components.build_features.step import BuildFeaturesResult, build_features
-from components.features import online_state
+from components.features import aggregates, online_state, online_sums
 from components.features.online import ONLINE_FEATURES, read_answer, request_body
 from components.features.push import BATCH_SECONDS, PushError, gathered, parse, push
 from components.materialize.step import materialize
@@ -263,3 +264,23 @@ def test_lines_are_gathered_for_a_moment_and_no_longer() -> None:
 def test_a_line_that_is_no_trip_is_named(line: str) -> None:
     with pytest.raises(PushError, match="line 3 is no JSON object"):
         parse(["{}", "", line])
+
+
+def test_what_is_online_is_what_a_trip_that_begins_now_would_have_learned_from(
+    applied: Platform, make_trips: MakeTrips, write_trips: WriteTrips, tmp_path: Path
+) -> None:
+    trips = some(make_trips, 400, 7).sort(contract.DROPOFF_TIME)
+    batch(applied, write_trips(applied, trips.head(380)), tmp_path, move_back=True)
+    for number in range(380, 400):
+        push(applied, trips.slice(number, 1))
+        now = trips.item(number, contract.DROPOFF_TIME)
+        ended = trips.head(number + 1).lazy()
+        known = aggregates.zone_features(ended).filter(pl.col(contract.EVENT_TIME) <= now.replace(tzinfo=UTC))
+        newest = known.group_by(contract.ZONE_KEY).agg(pl.all().sort_by(contract.EVENT_TIME).last()).collect()
+        with online_state.transaction(applied) as cursor:
+            state = online_state.read(cursor)
+            assert state is not None
+            rows = online_sums.zone_rows(cursor, state.hour, None)
+        assert_frame_equal(
+            newest.sort(contract.ZONE_KEY).drop(aggregates.STEP_SUMS), rows.sort(contract.ZONE_KEY), check_dtypes=False
+        )
