@@ -64,13 +64,15 @@ class Pushed:
     newest: datetime
 
 
-def push(platform: Platform, trips: pl.DataFrame) -> Pushed:
+def push(platform: Platform, trips: pl.DataFrame, *, watermark: datetime | None = None) -> Pushed:
     """Count trips in the online features, all of them or, where this raises, none.
 
     Args:
         platform: Its online store is written.
         trips: [n] with the contract's required columns, times as New York wall clock or with a zone. Rows are judged
             as by the ingest step.
+        watermark: All trips that ended by then have been pushed with these, so hours and days that are over by then
+            are seen by features. UTC, see ``aggregates.event_time``. Without it that is known of the last trip's end.
 
     Raises:
         PushError: Nothing was materialised yet, or it is not known what.
@@ -85,7 +87,7 @@ def push(platform: Platform, trips: pl.DataFrame) -> Pushed:
             raise PushError("no features are online yet: run the training pipeline, or the features pipeline, first")
         late = in_batch(platform, state, distinct)
         fresh = online_state.add_pushed(cursor, distinct.join(late, on=IDENTITY, how="anti", maintain_order="left"))
-        state = count(cursor, state, fresh)
+        state = count(cursor, state, fresh, watermark)
     return Pushed(
         received=len(trips),
         counted=len(fresh),
@@ -96,14 +98,15 @@ def push(platform: Platform, trips: pl.DataFrame) -> Pushed:
     )
 
 
-def count(cursor: Transaction, state: State, trips: pl.DataFrame) -> State:
+def count(cursor: Transaction, state: State, trips: pl.DataFrame, watermark: datetime | None = None) -> State:
     """Add trips to the sums and bring the features that change online; returns the new state, which is saved."""
-    if trips.is_empty():
+    ended = aggregates.event_time(pl.col(contract.DROPOFF_TIME))
+    known = [time for time in (state.newest, watermark, trips.select(ended.max()).item()) if time is not None]
+    after = replace(state, newest=max(known))
+    if trips.is_empty() and after == state:
         return state
     online_sums.add(cursor, ZONES, trips)
     online_sums.add(cursor, PAIRS, trips)
-    ended = aggregates.event_time(pl.col(contract.DROPOFF_TIME))
-    after = replace(state, newest=max(state.newest, trips.select(ended.max()).item()))
     since = after.newest - aggregates.FOUR_WEEKS
     # A trip is seen by features once the hour or the day in which it ended is over.
     zones = trips.filter(ended <= after.hour).select(aggregates.zone_key().unique()).to_series().to_list()

@@ -19,6 +19,9 @@ def main(
     ] = None,
     *,
     move_back: Annotated[bool, typer.Option("--move-back", help="Even if newer versions are online.")] = False,
+    forget_pushed: Annotated[
+        bool, typer.Option("--forget-pushed", help="Back to the batch: let no trip count that was pushed so far.")
+    ] = False,
 ) -> None:
     """Materialize on the platform of the environment, and print how many keys are online."""
     platform = Platform()  # pyright: ignore[reportCallIssue]
@@ -30,7 +33,8 @@ def main(
     build = builds.find(platform, dict(zip(names, (zones, pairs), strict=True)))
     if build is None:
         raise typer.BadParameter(f"it is not known what versions {zones} and {pairs} were built from: run the pipeline")
-    for view, keys in materialize(platform, zones, pairs, build.last_ended, move_back=move_back).items():
+    back = {"move_back": move_back, "forget_pushed": forget_pushed}
+    for view, keys in materialize(platform, zones, pairs, build.last_ended, **back).items():
         print(f"{view}: {keys} keys are online")
 
 

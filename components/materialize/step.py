@@ -28,6 +28,7 @@ def materialize(
     end: datetime,
     *,
     move_back: bool = False,
+    forget_pushed: bool = False,
 ) -> dict[str, int]:
     """Bring the online store to what a point-in-time join at ``end`` finds, and to the trips pushed since.
 
@@ -38,6 +39,7 @@ def materialize(
     Args:
         end: The newest time that counts, with time zone.
         move_back: Take the online store back to older versions on purpose.
+        forget_pushed: Let no trip count that was pushed so far.
 
     Returns:
         View name to the number of keys that are online.
@@ -51,7 +53,9 @@ def materialize(
     with opened(platform, versions) as store:
         with online_state.transaction(platform) as cursor:
             state = online_state.read(cursor)
-            if state is not None and not move_back and _has(state, versions, end):
+            if forget_pushed:
+                online_state.forget(cursor, online_state.pushed(cursor))
+            elif state is not None and not move_back and _has(state, versions, end):
                 return {name: online_rows.keys(cursor, name) for name in versions}
             online = _bring(platform, store, cursor, versions, end, before=state)
         for name in versions:

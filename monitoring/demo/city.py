@@ -71,8 +71,6 @@ def hops(trips: pl.DataFrame, start: datetime, step: timedelta) -> Iterator[Hop]
     last, at = trips[BEGAN].max(), start
     assert isinstance(last, datetime)
     while at <= last:
-        began, ended = (
-            trips.filter(pl.col(time).is_between(at, at + step, closed="left")) for time in (BEGAN, ENDED)
-        )
+        began, ended = (trips.filter(pl.col(time).is_between(at, at + step, closed="left")) for time in (BEGAN, ENDED))
         at += step
         yield Hop(at, began, ended)
