@@ -23,8 +23,8 @@ class Clock:
         speed: At least 1.
     """
 
-    at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-    shows: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    shows: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     speed: float = 1.0
 
     def told(self, real: datetime) -> datetime:
@@ -32,8 +32,8 @@ class Clock:
         return self.shows + (real - self.at) * self.speed
 
     def real(self, told: datetime) -> datetime:
-        """The wall's time at which it shows something."""
-        return self.at + (told - self.shows) / self.speed
+        """The wall's time at which it shows something; of times before it began, when it began."""
+        return self.at + max(told - self.shows, timedelta()) / self.speed
 
     @property
     def tolerance(self) -> timedelta:

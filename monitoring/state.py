@@ -206,7 +206,8 @@ def add_window(engine: Engine, window: Window) -> bool:
         "result": to_json(result, inf_nan_mode="constants").decode(),
     }
     with engine.begin() as connection:
-        return connection.execute(upsert(WINDOWS).values(row).on_conflict_do_nothing()).rowcount == 1
+        kept = upsert(WINDOWS).values(row).on_conflict_do_nothing().returning(WINDOWS.c.start)
+        return connection.execute(kept).first() is not None
 
 
 def newest_end(engine: Engine) -> datetime | None:
@@ -252,7 +253,8 @@ def begin_retraining(engine: Engine, retraining: Retraining) -> bool:
     """Note that a retraining begins; returns False where its shift has one already."""
     row = {name: value for name, value in vars(retraining).items() if value is not None}
     with engine.begin() as connection:
-        return connection.execute(upsert(RETRAINS).values(row).on_conflict_do_nothing()).rowcount == 1
+        begun = upsert(RETRAINS).values(row).on_conflict_do_nothing().returning(RETRAINS.c.shift)
+        return connection.execute(begun).first() is not None
 
 
 def advance(engine: Engine, shift: str, changes: Mapping[str, Any]) -> None:

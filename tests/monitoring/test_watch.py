@@ -1,0 +1,191 @@
+"""Windows of a real log, measured, decided on and kept."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from components import contract
+from components.database import alone
+from components.platform import Platform
+from components.served import tables as log
+from components.trips.synthetic import Regime
+from monitoring import log_tables, state
+from monitoring.bench import worlds
+from monitoring.bench.worlds import CHANGED, day
+from monitoring.columns import AT, PREDICTION
+from monitoring.decision import Action
+from monitoring.quality import LABELS_DUE, ErrorReference
+from monitoring.reference import Reference
+from monitoring.settings import MonitoringSettings
+from monitoring.state import Outcome, Stage, Window
+from monitoring.watch import watch
+
+VERSION = "9"
+SCHEMA = "monitor"
+Watch = Callable[[int], list[Window]]
+
+
+def logged(predictions: pl.DataFrame, **values: object) -> pl.DataFrame:
+    """Predictions of the city as rows of the log; the city's time is New York's clock, and the log's is UTC."""
+    wall = pl.col(AT).dt.replace_time_zone(None)
+    rows = predictions.with_columns(
+        wall.alias(contract.PICKUP_TIME),
+        wall.dt.replace_time_zone("America/New_York", non_existent="null").dt.convert_time_zone("UTC").alias(AT),
+        pl.col(PREDICTION).alias(log.PREDICTED),
+    ).drop_nulls(AT)
+    said = {
+        log.VARIANT: "champion",
+        log.ROLE: log.ANSWER,
+        log.MODEL_VERSION: VERSION,
+        log.BUNDLE: "trip_duration:abc",
+        log.MILLISECONDS: 1.0,
+        log.DEGRADED: False,
+        log.SEGMENT: "predictions-test.jsonl",
+        **values,
+    }
+    return rows.with_columns(
+        *(pl.lit(value).alias(name) for name, value in said.items()),
+        pl.col(AT).dt.date().alias(log.DAY),
+        pl.int_range(pl.len()).alias(log.OFFSET),
+    )
+
+
+def keep(platform: Platform, rows: pl.DataFrame) -> None:
+    """Put predictions and their outcomes into the tables of the log."""
+    outcomes = rows.drop_nulls(contract.TARGET).with_columns(pl.lit("outcomes-test.jsonl").alias(log.SEGMENT))
+    for name, schema, content in (
+        (log.PREDICTION_LOG, log.PREDICTION_SCHEMA, rows),
+        (log.OUTCOME_LOG, log.OUTCOME_SCHEMA, outcomes),
+    ):
+        table = log_tables.opened(platform, name, schema)
+        log_tables.append(table, content.select(schema.names).to_arrow().cast(schema), {})
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> MonitoringSettings:
+    return MonitoringSettings(journals=tmp_path / "journals")
+
+
+@pytest.fixture
+def known(platform: Platform, reference: Reference, errors: ErrorReference) -> Platform:
+    """A platform on which version 9 has a reference."""
+    name = {"version": f"model-{VERSION}"}
+    state.keep_reference(
+        state.open_state(platform, SCHEMA),
+        window_seconds=86_400,
+        made_from="a test",
+        reference=reference.model_copy(update=name),
+        errors=errors.model_copy(update=name),
+    )
+    return platform
+
+
+@pytest.fixture
+def watch_day(known: Platform, settings: MonitoringSettings) -> Watch:
+    """Look at the windows that are due once the labels of a day of the city are."""
+    return lambda number: watch(known, settings, day(number + 1) + LABELS_DUE + timedelta(minutes=1))
+
+
+@pytest.fixture(scope="module")
+def congested() -> pl.DataFrame:
+    return logged(worlds.predictions(77, CHANGED - 2, CHANGED + 4, Regime.CONGESTION))
+
+
+def test_a_shift_begins_one_retraining_on_what_was_served_since(
+    known: Platform, watch_day: Watch, congested: pl.DataFrame
+) -> None:
+    keep(known, congested)
+    found = [window for number in range(CHANGED - 2, CHANGED + 4) for window in watch_day(number)]
+    actions = [window.decision.action for window in found]
+    assert actions == [Action.NOTHING] * 3 + [Action.RETRAIN] + [Action.NOTHING] * 2
+    assert all(window.outcome is Outcome.MEASURED for window in found)
+    assert "a run for it is under way" in found[-1].decision.reason
+    [begun] = state.retrainings(state.open_state(known, SCHEMA))
+    # The two windows that show it; not the calm ones before.
+    assert begun.source.startswith(f"served:{day(CHANGED):%Y-%m-%d}T00:00:00..")
+    assert begun.source.endswith("+champion")
+    assert (begun.stage, begun.model_version, begun.shift) == (Stage.TRAINING, VERSION, f"model-{VERSION}/1")
+    assert begun.reason == found[3].decision.reason
+
+
+def test_a_window_is_looked_at_once_and_kept_as_it_was_measured(
+    known: Platform, watch_day: Watch, congested: pl.DataFrame
+) -> None:
+    keep(known, congested)
+    [window] = watch_day(CHANGED)
+    assert watch_day(CHANGED) == []
+    [kept] = state.windows(state.open_state(known, SCHEMA), last=10)
+    assert kept.result.quality.overall is not None
+    assert window.result.quality.overall is not None
+    assert kept.result.quality.overall.error == window.result.quality.overall.error
+    assert [column.told() for column in kept.result.drift.columns] == [
+        column.told() for column in window.result.drift.columns
+    ]
+    assert kept.decision == window.decision
+    assert kept.result.profile == window.result.profile
+
+
+def test_of_two_watchers_one_does_nothing(known: Platform, watch_day: Watch, congested: pl.DataFrame) -> None:
+    keep(known, congested)
+    with alone(state.open_state(known, SCHEMA), "monitor windows"):
+        assert watch_day(CHANGED) == []
+    assert len(watch_day(CHANGED)) == 1
+
+
+def test_a_window_in_which_few_asked_says_that_there_is_not_enough(
+    known: Platform, watch_day: Watch, congested: pl.DataFrame
+) -> None:
+    keep(known, congested.head(20))
+    [window] = watch_day(CHANGED - 2)
+    assert window.outcome is Outcome.NOT_ENOUGH
+    assert window.decision.action is Action.NOTHING
+    assert "not enough data: 20 rows" in window.decision.reason
+
+
+def test_without_a_model_there_is_nothing_to_watch(tracked_platform: Platform, settings: MonitoringSettings) -> None:
+    assert watch(tracked_platform, settings, datetime(2026, 3, 5, 12, tzinfo=UTC)) == []
+
+
+def test_a_version_without_reference_is_told_by_its_error_alone(
+    platform: Platform, settings: MonitoringSettings, congested: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The registry does not say what it was tested on.
+    monkeypatch.setattr("monitoring.baseline._test_rows", lambda *_: None)
+    keep(platform, congested)
+    [window] = watch(platform, settings, day(CHANGED + 1) + LABELS_DUE + timedelta(minutes=1))
+    assert window.reference_version == ""
+    assert window.outcome is Outcome.NOT_ENOUGH
+    assert window.result.quality.overall is not None
+    assert window.result.quality.overall.error.value > 300
+    assert not window.result.quality.overall.degraded
+    assert window.decision.action is Action.NOTHING
+    assert "nothing is known yet" in window.decision.reason
+
+
+def test_after_eight_windows_in_service_a_version_has_a_reference(
+    platform: Platform, settings: MonitoringSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitoring.baseline._test_rows", lambda *_: None)
+    keep(platform, logged(worlds.predictions(77, 49, 59)))
+    found = [
+        window
+        for number in range(49, 59)
+        for window in watch(platform, settings, day(number + 1) + LABELS_DUE + timedelta(minutes=1))
+    ]
+    assert [bool(window.reference_version) for window in found] == [False] * 8 + [True] * 2
+    assert found[-1].outcome is Outcome.MEASURED
+    assert found[-1].decision.action is Action.NOTHING
+
+
+def test_a_caller_whose_clock_is_wrong_stops_the_learning(
+    known: Platform, watch_day: Watch, congested: pl.DataFrame
+) -> None:
+    wrong = pl.col(contract.PICKUP_TIME) - timedelta(hours=6)
+    keep(known, congested.with_columns(wrong))
+    [window] = watch_day(CHANGED)
+    assert window.outcome is Outcome.FAULT
+    assert window.decision.action is Action.STOP
+    assert "events say that they did not happen between" in window.decision.reason
