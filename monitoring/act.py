@@ -18,7 +18,8 @@ from components.database import alone
 from components.platform import Platform
 from monitoring import state
 from monitoring.settings import MonitoringSettings
-from monitoring.state import Result, Retraining, Stage
+from monitoring.state import Retraining
+from monitoring.state_tables import Result, Stage, open_state
 
 _LONGEST = 2000
 # What ``pipelines.submit`` and the release say, by what it means here.
@@ -31,7 +32,7 @@ def act(platform: Platform, settings: MonitoringSettings) -> Retraining | None:
     Returns:
         It, ended; None where there is none, or another process is at it.
     """
-    engine = state.open_state(platform, settings.database_schema)
+    engine = open_state(platform, settings.database_schema)
     with alone(engine, "monitor retraining", wait=False) as lock:
         while lock is not None and (current := _current(engine)) is not None:
             step = _train if current.stage is Stage.TRAINING else _release

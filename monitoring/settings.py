@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from monitoring.clock import Clock
-from monitoring.decision import Policy
+from monitoring.policy import Policy
 
 _SUBMIT = (sys.executable, "-m", "pipelines.submit", "training", "--wait")
 

@@ -1,119 +1,21 @@
-"""What the monitor knows and did, as rows of the pipelines' database: windows, references, retrainings.
-
-Times of windows are those of the monitor's clock (``monitoring.clock``); ``recorded``, ``began`` and ``ended`` are the
-database's.
-"""
+"""What the monitor knows and did, as rows of ``monitoring.state_tables``: windows, references, retrainings."""
 
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
-from sqlalchemy import (
-    JSON,
-    Column,
-    DateTime,
-    Engine,
-    Float,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    func,
-    select,
-    update,
-)
+from sqlalchemy import Engine, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.schema import CreateSchema
 
-from components.database import alone, open_engine
-from components.platform import Platform
 from monitoring.decision import Action, Decision
 from monitoring.quality import ErrorReference
 from monitoring.reference import Reference
+from monitoring.state_tables import REFERENCES, RETRAINS, WINDOWS, Outcome, Result, Stage
 from monitoring.window import WindowResult
-
-_SCHEMA = MetaData()
-WINDOWS = Table(
-    "monitor_windows",
-    _SCHEMA,
-    Column("start", DateTime(timezone=True), primary_key=True),
-    Column("end", DateTime(timezone=True), nullable=False),
-    # Of the champion that answered, and what it was measured against: empty where there was none yet.
-    Column("model_version", String(64), nullable=False),
-    Column("reference_version", String(128), nullable=False),
-    Column("outcome", String(32), nullable=False),
-    Column("rows", Integer, nullable=False),
-    Column("action", String(32), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("evidence", JSON, nullable=False),
-    Column("shift", String(160), nullable=False),
-    Column("gain", Float, nullable=False),
-    # A ``WindowResult``; as text, because JSON in Postgres has no NaN.
-    Column("result", Text, nullable=False),
-    Column("recorded", DateTime(timezone=True), nullable=False, server_default=func.now()),
-)
-REFERENCES = Table(
-    "monitor_references",
-    _SCHEMA,
-    Column("version", String(128), primary_key=True),
-    Column("window_seconds", Float, primary_key=True),
-    Column("made_from", Text, nullable=False),
-    # Compressed JSON.
-    Column("reference", LargeBinary, nullable=False),
-    Column("errors", LargeBinary, nullable=False),
-)
-RETRAINS = Table(
-    "monitor_retrains",
-    _SCHEMA,
-    # ``Decision.shift``: one shift and attempt is one row.
-    Column("shift", String(160), primary_key=True),
-    Column("reference_version", String(128), nullable=False),
-    Column("model_version", String(64), nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("source", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("stage", String(32), nullable=False),
-    Column("run_id", String(64)),
-    Column("tried", String(64)),
-    # Of ``Result`` once the stage is ENDED, and what was said of it.
-    Column("result", String(32)),
-    Column("said", Text),
-    Column("began", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("ended", DateTime(timezone=True)),
-)
-
-
-class Outcome(StrEnum):
-    """What a window is counted as."""
-
-    MEASURED = "measured"
-    NOT_ENOUGH = "not enough data"
-    FAULT = "fault"
-
-
-class Stage(StrEnum):
-    """How far a retraining is."""
-
-    TRAINING = "training"
-    RELEASING = "releasing"
-    ENDED = "ended"
-
-
-class Result(StrEnum):
-    """What came of a retraining."""
-
-    RELEASED = "released"
-    ROLLED_BACK = "rolled back"
-    HELD = "held"
-    REFUSED = "refused"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -174,20 +76,6 @@ class Retraining:
 _RESULT: TypeAdapter[WindowResult] = TypeAdapter(WindowResult)
 
 
-def open_state(platform: Platform, schema: str) -> Engine:
-    """An engine on a monitor's rows; its tables are made once, whoever comes first.
-
-    Args:
-        platform: Its pipelines' database is opened.
-        schema: Of the database; another name is another monitor, such as that of a demonstration.
-    """
-    engine = open_engine(platform).execution_options(schema_translate_map={None: schema})
-    with alone(engine, "monitor tables"), engine.begin() as connection:
-        connection.execute(CreateSchema(schema, if_not_exists=True))
-        _SCHEMA.create_all(connection)
-    return engine
-
-
 def add_window(engine: Engine, window: Window) -> bool:
     """Keep a window; returns False where it is there already, and leaves that one as it is."""
     result, decision = window.result, window.decision
@@ -208,12 +96,6 @@ def add_window(engine: Engine, window: Window) -> bool:
     with engine.begin() as connection:
         kept = upsert(WINDOWS).values(row).on_conflict_do_nothing().returning(WINDOWS.c.start)
         return connection.execute(kept).first() is not None
-
-
-def newest_end(engine: Engine) -> datetime | None:
-    """The end of the newest window, or None before the first."""
-    with engine.connect() as connection:
-        return connection.execute(select(func.max(WINDOWS.c.end))).scalar()
 
 
 def windows(engine: Engine, *, last: int) -> list[Window]:

@@ -26,7 +26,8 @@ from monitoring.recomputed import recomputed
 from monitoring.reference import HORIZONS
 from monitoring.schedule import due_windows
 from monitoring.settings import MonitoringSettings
-from monitoring.state import Retraining, Stage, Window
+from monitoring.state import Retraining, Window
+from monitoring.state_tables import Stage, newest_end, open_state
 from monitoring.window import WindowResult, measure_window
 
 # As many earlier windows as a decision looks at, a reference is made of, or labels are counted in.
@@ -44,13 +45,13 @@ def watch(platform: Platform, settings: MonitoringSettings, now: datetime) -> li
     Returns:
         The windows; none where another process is at it.
     """
-    engine, found = state.open_state(platform, settings.database_schema), []
+    engine, found = open_state(platform, settings.database_schema), []
     with alone(engine, "monitor windows", wait=False) as lock:
         if lock is None:
             return []
         collect(platform, settings.journals)
         told = settings.clock.told(now)
-        for start, end in due_windows(told, state.newest_end(engine), settings.window, settings.delay):
+        for start, end in due_windows(told, newest_end(engine), settings.window, settings.delay):
             window = _look_at(platform, engine, settings, start, end, now)
             if window is not None:
                 found.append(window)

@@ -13,7 +13,8 @@ from components.platform import Platform
 from monitoring import state
 from monitoring.act import act
 from monitoring.settings import MonitoringSettings
-from monitoring.state import Result, Retraining, Stage
+from monitoring.state import Retraining
+from monitoring.state_tables import Result, Stage, open_state
 
 SCHEMA = "monitor"
 ACCEPTED = {"status": "succeeded", "run_id": "abc", "model_version": 8, "verdict": {"accepted": True, "reasons": []}}
@@ -61,7 +62,7 @@ def calls(folder: Path, name: str) -> list[str]:
 
 
 def begin(platform: Platform, retraining: Retraining) -> None:
-    assert state.begin_retraining(state.open_state(platform, SCHEMA), retraining)
+    assert state.begin_retraining(open_state(platform, SCHEMA), retraining)
 
 
 def test_a_model_that_passes_its_gates_is_released(platform: Platform, commands: Commands, tmp_path: Path) -> None:
@@ -116,13 +117,13 @@ def test_who_comes_back_goes_on_with_the_release(platform: Platform, commands: C
 
 def test_of_two_at_once_one_does_nothing(platform: Platform, commands: Commands, tmp_path: Path) -> None:
     begin(platform, retraining())
-    with alone(state.open_state(platform, SCHEMA), "monitor retraining"):
+    with alone(open_state(platform, SCHEMA), "monitor retraining"):
         assert act(platform, commands()) is None
     assert calls(tmp_path, "train") == []
 
 
 def test_a_shift_has_one_retraining(platform: Platform) -> None:
-    engine = state.open_state(platform, SCHEMA)
+    engine = open_state(platform, SCHEMA)
     assert state.begin_retraining(engine, retraining())
     assert not state.begin_retraining(engine, retraining())
     assert state.begin_retraining(engine, retraining("model-7/2"))
@@ -131,4 +132,4 @@ def test_a_shift_has_one_retraining(platform: Platform) -> None:
 
 def test_another_schema_is_another_monitor(platform: Platform) -> None:
     begin(platform, retraining())
-    assert state.retrainings(state.open_state(platform, "demo")) == []
+    assert state.retrainings(open_state(platform, "demo")) == []

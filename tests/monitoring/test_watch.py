@@ -20,7 +20,8 @@ from monitoring.decision import Action
 from monitoring.quality import LABELS_DUE, ErrorReference
 from monitoring.reference import Reference
 from monitoring.settings import MonitoringSettings
-from monitoring.state import Outcome, Stage, Window
+from monitoring.state import Window
+from monitoring.state_tables import Outcome, Stage, open_state
 from monitoring.watch import watch
 
 VERSION = "9"
@@ -74,7 +75,7 @@ def known(platform: Platform, reference: Reference, errors: ErrorReference) -> P
     """A platform on which version 9 has a reference."""
     name = {"version": f"model-{VERSION}"}
     state.keep_reference(
-        state.open_state(platform, SCHEMA),
+        open_state(platform, SCHEMA),
         window_seconds=86_400,
         made_from="a test",
         reference=reference.model_copy(update=name),
@@ -103,7 +104,7 @@ def test_a_shift_begins_one_retraining_on_what_was_served_since(
     assert actions == [Action.NOTHING] * 3 + [Action.RETRAIN] + [Action.NOTHING] * 2
     assert all(window.outcome is Outcome.MEASURED for window in found)
     assert "a run for it is under way" in found[-1].decision.reason
-    [begun] = state.retrainings(state.open_state(known, SCHEMA))
+    [begun] = state.retrainings(open_state(known, SCHEMA))
     # The two windows that show it; not the calm ones before.
     assert begun.source.startswith(f"served:{day(CHANGED):%Y-%m-%d}T00:00:00..")
     assert begun.source.endswith("+champion")
@@ -117,7 +118,7 @@ def test_a_window_is_looked_at_once_and_kept_as_it_was_measured(
     keep(known, congested)
     [window] = watch_day(CHANGED)
     assert watch_day(CHANGED) == []
-    [kept] = state.windows(state.open_state(known, SCHEMA), last=10)
+    [kept] = state.windows(open_state(known, SCHEMA), last=10)
     assert kept.result.quality.overall is not None
     assert window.result.quality.overall is not None
     assert kept.result.quality.overall.error == window.result.quality.overall.error
@@ -130,7 +131,7 @@ def test_a_window_is_looked_at_once_and_kept_as_it_was_measured(
 
 def test_of_two_watchers_one_does_nothing(known: Platform, watch_day: Watch, congested: pl.DataFrame) -> None:
     keep(known, congested)
-    with alone(state.open_state(known, SCHEMA), "monitor windows"):
+    with alone(open_state(known, SCHEMA), "monitor windows"):
         assert watch_day(CHANGED) == []
     assert len(watch_day(CHANGED)) == 1
 
