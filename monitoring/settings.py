@@ -1,15 +1,23 @@
 """What the monitor is told by its surroundings, beside ``components.platform.Platform``."""
 
+import shlex
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from monitoring.clock import Clock
 from monitoring.policy import Policy
 
+
+def _words(value: Any) -> Any:
+    return tuple(shlex.split(value)) if isinstance(value, str) else value
+
+
+Command = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 _SUBMIT = (sys.executable, "-m", "pipelines.submit", "training", "--wait")
 
 
@@ -29,16 +37,18 @@ class MonitoringSettings(BaseSettings):
             demonstrations and tests have another clock than the wall's.
         clock_shows: See above.
         clock_speed: See above.
-        policy: What is decided by, as JSON.
-        train_command: Starts the training pipeline and waits for it; its source and reason are added. As JSON list.
-        release_command: Releases the version that the gate let through; without one a version waits. As JSON list.
+        interval_seconds: How often the service looks whether something is due.
+        collect_seconds: What was logged waits so long at most until it is in the tables.
+        policy: What is decided by; a variable for each value, such as ``KEELSON_MONITOR_POLICY__RUN_COST``.
+        train_command: Starts the training pipeline and waits for it; its source and reason are added.
+        release_command: Releases the version that the gate let through; without one a version waits.
         workspace: Of Evidently: a folder, or the address of its service.
 
     Raises:
         pydantic.ValidationError: ``KEELSON_PREDICTION_LOG`` is missing, or a value is not allowed; the message says.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_nested_delimiter="__")
 
     journals: Path = Field(validation_alias="KEELSON_PREDICTION_LOG")
     retention_days: int = Field(default=90, ge=1, validation_alias="KEELSON_LOG_RETENTION_DAYS")
@@ -51,9 +61,11 @@ class MonitoringSettings(BaseSettings):
     clock_at: AwareDatetime | None = Field(default=None, validation_alias="KEELSON_MONITOR_CLOCK_AT")
     clock_shows: AwareDatetime | None = Field(default=None, validation_alias="KEELSON_MONITOR_CLOCK_SHOWS")
     clock_speed: float = Field(default=1.0, ge=1, validation_alias="KEELSON_MONITOR_CLOCK_SPEED")
+    interval_seconds: float = Field(default=30, gt=0, validation_alias="KEELSON_MONITOR_INTERVAL_SECONDS")
+    collect_seconds: float = Field(default=300, ge=0, validation_alias="KEELSON_MONITOR_COLLECT_SECONDS")
     policy: Policy = Field(default=Policy(), validation_alias="KEELSON_MONITOR_POLICY")
-    train_command: tuple[str, ...] = Field(default=_SUBMIT, validation_alias="KEELSON_TRAIN_COMMAND", min_length=1)
-    release_command: tuple[str, ...] = Field(default=(), validation_alias="KEELSON_RELEASE_COMMAND")
+    train_command: Command = Field(default=_SUBMIT, min_length=1, validation_alias="KEELSON_TRAIN_COMMAND")
+    release_command: Command = Field(default=(), validation_alias="KEELSON_RELEASE_COMMAND")
     workspace: str | None = Field(default=None, validation_alias="KEELSON_EVIDENTLY_WORKSPACE")
 
     @property

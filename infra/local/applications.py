@@ -1,7 +1,9 @@
 """How each application of the local stack is started: pure functions from addresses to programs."""
 
+import shlex
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -11,6 +13,8 @@ from infra.local.object_store import REGION
 from infra.local.ports import HOST
 from infra.local.proxy import proxy_config
 from infra.local.service import described
+from infra.settings.monitor import MonitorSettings
+from infra.settings.monitor import environment as monitor_environment
 
 ARTIFACTS_BUCKET = "keelson-artifacts"
 DATA_BUCKET = "keelson-data"
@@ -98,6 +102,33 @@ def evidently(layout: Layout, port: int) -> dict[str, Any]:
         health_check={"http": [http(port, "/api/version")]},
         directory=layout.home,
         startup_seconds=120,
+    )
+
+
+def monitor(
+    layout: Layout, port: int, *, settings: MonitorSettings, cache: Path, environment: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The monitor: it watches what the service logs, and has models trained and released.
+
+    A release is `pulumi up` on this stack, begun by the monitor: its own configuration must not follow what is served.
+    """
+    release = [sys.executable, "-m", "infra.local.release", "release", "--patience", str(settings.release_seconds)]
+    return described(
+        "monitor",
+        command=[sys.executable, "-m", "monitoring.service", "--port", str(port)],
+        environment={
+            **_NO_TELEMETRY,
+            **environment,
+            **monitor_environment(settings),
+            "KEELSON_PREDICTION_LOG": str(layout.predictions),
+            "KEELSON_EVIDENTLY_WORKSPACE": str(layout.data / "evidently"),
+            "KEELSON_RELEASE_COMMAND": shlex.join(release) if settings.releases else "",
+            # Where a release finds the load test's program.
+            "KEELSON_CACHE": str(cache),
+        },
+        health_check={"http": [http(port, "/metrics")]},
+        directory=layout.root,
+        startup_seconds=60,
     )
 
 

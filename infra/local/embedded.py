@@ -1,5 +1,6 @@
 """The embedded platform: every part of the stack as a supervised process on this machine."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from infra.local.proxy import Route
 from infra.local.service import Service, SupervisorResource, described
 from infra.local.traffic import Traffic
 from infra.settings import LocalSettings, TrafficSettings
+from infra.settings.monitor import MonitorSettings
+from infra.tools import cache
 
 _ACCESS_KEY_ID = "keelson"
 
@@ -50,9 +53,10 @@ class EmbeddedPlatform(pulumi.ComponentResource):
         self._storage()
         self.values = self._contract(databases)
         environment = outputs.environment(self.values)
-        self._tracking(databases["mlflow"])
+        tracking = self._tracking(databases["mlflow"])
         self._features(databases["feast"], environment)
-        self._monitoring(settings.alert_webhook)
+        self._observability(settings.alert_webhook)
+        self._monitor(settings.monitor, environment, tracking)
         self._page()
         if settings.bundle is not None:
             self._serving(settings.bundle, settings.serving_workers, settings.traffic)
@@ -138,11 +142,11 @@ class EmbeddedPlatform(pulumi.ComponentResource):
             **({"grafana_url": http(port["grafana"])} if self._has_grafana() else {}),
         }
 
-    def _tracking(self, mlflow: tuple[Database, pulumi.Output[str]]) -> None:
+    def _tracking(self, mlflow: tuple[Database, pulumi.Output[str]]) -> Service:
         database, password = mlflow
         url = _database_url("mlflow", password, self._port["postgres"])
         program = applications.mlflow(self._layout, self._port["mlflow"], url, self._s3())
-        self._service(program, database, *self._buckets)
+        return self._service(program, database, *self._buckets)
 
     def _features(
         self, feast: tuple[Database, pulumi.Output[str]], environment: Mapping[str, pulumi.Input[str]]
@@ -174,15 +178,29 @@ class EmbeddedPlatform(pulumi.ComponentResource):
         }
         self._service(page(self._layout, port["dashboards"], port, links))
 
-    def _monitoring(self, alert_webhook: str | None) -> None:
+    def _monitor(
+        self, settings: MonitorSettings, environment: Mapping[str, pulumi.Input[str]], tracking: Service
+    ) -> None:
         port = self._port
         self._service(applications.evidently(self._layout, port["evidently"]))
+        program = applications.monitor(
+            self._layout,
+            port["monitor"],
+            settings=settings,
+            cache=cache.locate(dict(os.environ)).root,
+            environment=environment,
+        )
+        self._service(program, tracking, self._feast)
+
+    def _observability(self, alert_webhook: str | None) -> None:
+        port = self._port
         targets = {
             "prometheus": (port["prometheus"], "/metrics"),
             "mlflow": (port["mlflow"], "/metrics"),
             "feast": (port["feast-metrics"], "/metrics"),
             "serving": (port["serving"], "/metrics"),
             "alertmanager": (port["alertmanager"], "/metrics"),
+            "monitor": (port["monitor"], "/metrics"),
         }
         # The address may hold a token.
         routes = pulumi.Output.secret(observability.alertmanager_config(alert_webhook))

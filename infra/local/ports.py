@@ -26,6 +26,7 @@ _SERVICES = (
     "serving-health",
     "alertmanager",
     "dashboards",
+    "monitor",
 )
 
 

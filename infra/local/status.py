@@ -35,7 +35,7 @@ _ADDRESS = {
     "serving": "KEELSON_SERVING_URL",
 }
 # What people look at and no program asks for: the contract does not name it.
-_LOOKED_AT = {"alertmanager", "dashboards"}
+_LOOKED_AT = {"alertmanager", "dashboards", "monitor"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from infra.settings.monitor import MonitorSettings
 from infra.settings.schema import Settings
 from infra.settings.traffic import TrafficSettings
 
@@ -38,6 +39,8 @@ class LocalSettings(Settings):
     traffic: Annotated[
         TrafficSettings | None, Field(description="the model versions of the deployed bundle that answer")
     ] = None
+
+    monitor: Annotated[MonitorSettings, Field(description="how the monitor watches")] = MonitorSettings()
 
     @model_validator(mode="after")
     def _traffic_needs_a_bundle(self) -> Self:
