@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 # How far apart the clocks of those who ask and of those who answer may be, and how long a request may be on its way.
 _TOLERANCE = timedelta(minutes=5)
 # Of a faster clock each second on the way is many.
-_ON_THE_WAY = timedelta(seconds=1)
+_ON_THE_WAY = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)

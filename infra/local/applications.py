@@ -113,9 +113,11 @@ def monitor(
     A release is `pulumi up` on this stack, begun by the monitor: its own configuration must not follow what is served.
     """
     release = [sys.executable, "-m", "infra.local.release", "release", "--patience", str(settings.release_seconds)]
+    release += ["--interval", str(settings.release_interval_seconds)]
     return described(
         "monitor",
-        command=[sys.executable, "-m", "monitoring.service", "--port", str(port)],
+        # BentoML reads nothing below a hidden folder, as a service's own temporary one is: a release makes a bundle.
+        command=["env", "--unset=TMPDIR", sys.executable, "-m", "monitoring.service", "--port", str(port)],
         environment={
             **_NO_TELEMETRY,
             **environment,

@@ -34,6 +34,9 @@ class MonitorSettings(Settings):
     release_seconds: Annotated[
         int, Field(ge=10, le=86_400, description="how long a stage of a release may take before it holds")
     ] = 3600
+    release_interval_seconds: Annotated[
+        float, Field(ge=0.5, le=3600, description="how often a release looks at the logs")
+    ] = 10
     state: Annotated[
         str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$", description="name under which it keeps what it knows")
     ] = "monitor"
