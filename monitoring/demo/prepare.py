@@ -8,16 +8,18 @@ one demonstration are no history of the next. Prints one JSON line: how many gen
 import argparse
 import json
 import sys
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 from components import tables
+from components.build_features.step import build_features
 from components.database import alone, open_engine
-from components.features import online_state
 from components.materialize.step import materialize
 from components.platform import Platform
 from components.recording import DATA_VERSION, SOURCE, champion
 from components.served.tables import AT
-from components.tracking import Tracking
+from components.tracking import ModelVersion, Tracking
 from components.trips.source import SYNTHETIC
 from components.trips.synthetic import WEEKS
 from monitoring import log_tables
@@ -37,32 +39,36 @@ def learned_from(platform: Platform) -> int:
     Raises:
         UnpreparedError: There is no champion, or it learned from others.
     """
-    with Tracking(platform.mlflow_tracking_uri) as tracking:
-        found = champion(tracking)
-        if found is None:
-            raise UnpreparedError("there is no champion: train one: make train")
-        source = found.tags.get(SOURCE, "")
-        if source != SYNTHETIC:
-            raise UnpreparedError(
-                f"the champion, version {found.version}, learned from {source}, and the demonstration goes on where "
-                f"{WEEKS} weeks of generated trips end: go back to a version that learned from these "
-                "(make rollback REASON=), or show it on a new stack (make down PURGE=1; make up)"
-            )
+    found = _champion(platform)
+    source = found.tags.get(SOURCE, "")
+    if source != SYNTHETIC:
+        raise UnpreparedError(
+            f"the champion, version {found.version}, learned from {source}, and the demonstration goes on where "
+            f"{WEEKS} weeks of generated trips end: go back to a version that learned from these (make rollback REASON=), or "
+            "show it on a new stack (make down PURGE=1; make up)"
+        )
     return tables.version_rows(platform, tables.TRIPS, int(found.tags[DATA_VERSION]))
 
 
-def only_the_batch(platform: Platform) -> None:
-    """Let the feature store hold what was materialised, and no trip that was pushed since.
+def only_the_champions_trips(platform: Platform) -> None:
+    """Let the feature store hold the features of what the champion learned from, and of no trip that came later.
 
     Raises:
-        UnpreparedError: Nothing is online, or trips of a later time.
+        UnpreparedError: There is no champion.
     """
-    with online_state.transaction(platform) as cursor:
-        online = online_state.read(cursor)
-    if online is None or online.last_ended is None:
-        raise UnpreparedError("no features are online: run the training pipeline: make train")
-    versions = (online.zone_features_version, online.pair_features_version)
-    materialize(platform, *versions, online.last_ended, move_back=True, forget_pushed=True)
+    with tempfile.TemporaryDirectory(prefix="prepare-") as folder:
+        data_version = int(_champion(platform).tags[DATA_VERSION])
+        built = build_features(platform, data_version, Path(folder) / "features.parquet")
+    versions = (built.zone_features_version, built.pair_features_version)
+    materialize(platform, *versions, built.feature_end, move_back=True, forget_pushed=True)
+
+
+def _champion(platform: Platform) -> ModelVersion:
+    with Tracking(platform.mlflow_tracking_uri) as tracking:
+        found = champion(tracking)
+    if found is None:
+        raise UnpreparedError("there is no champion: train one: make train")
+    return found
 
 
 def forget_since(platform: Platform, settings: MonitoringSettings, since: datetime) -> int:
@@ -84,12 +90,12 @@ def main(arguments: list[str]) -> None:
     platform, settings = Platform(), MonitoringSettings()  # pyright: ignore[reportCallIssue]
     if given.since is not None:
         removed = forget_since(platform, settings, given.since)
-        only_the_batch(platform)
+        only_the_champions_trips(platform)
         print(json.dumps({"removed": removed}))
         return
     try:
         rows = learned_from(platform)
-        only_the_batch(platform)
+        only_the_champions_trips(platform)
     except UnpreparedError as error:
         sys.exit(f"not prepared: {error}")
     print(json.dumps({"rows": rows, "shows": LIVE.isoformat()}))
