@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from components.trips.source import fingerprint
-from pipelines import features, scoring, training
+from pipelines import features, monitoring, scoring, training
 from pipelines.driver import Job
 from pipelines.trigger import cause
 
@@ -128,4 +128,19 @@ class ScoringRequest(Asked):
         )
 
 
-Request = TrainingRequest | FeaturesRequest | ScoringRequest
+@dataclass(frozen=True, kw_only=True)
+class MonitoringRequest(Asked):
+    """One look at the windows of predictions that are due."""
+
+    def job(self) -> Job:
+        """The pipeline; what it looks at is the stack's."""
+        return Job(
+            name="monitoring",
+            version=monitoring.VERSION,
+            pipeline=monitoring.monitoring,
+            arguments={},
+            reason=self.reason,
+        )
+
+
+Request = TrainingRequest | FeaturesRequest | ScoringRequest | MonitoringRequest

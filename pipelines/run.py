@@ -1,7 +1,7 @@
 """``python -m pipelines.run training --data synthetic --rows 200000 --seed 42``: run a pipeline on this machine.
 
-The others are ``features`` and ``scoring``. Progress goes to stderr, one line a step; stdout ends with one JSON line
-that says what came of the run.
+The others are ``features``, ``scoring`` and ``monitoring``. Progress goes to stderr, one line a step; stdout ends with
+one JSON line that says what came of the run.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 from components.platform import Platform
 from components.served.resolve import resolve
 from pipelines.driver import Outcome, execute, result
-from pipelines.requests import FeaturesRequest, Request, ScoringRequest, TrainingRequest
+from pipelines.requests import FeaturesRequest, MonitoringRequest, Request, ScoringRequest, TrainingRequest
 from pipelines.training import FAMILIES
 from pipelines.trigger import cause, run_once
 
@@ -26,10 +26,15 @@ def perform(platform: Platform, request: Request) -> dict[str, Any]:
     Returns:
         What the JSON line says.
     """
-    if not isinstance(request, ScoringRequest):
+    if isinstance(request, TrainingRequest | FeaturesRequest):
         request = replace(request, data=resolve(platform, request.data, datetime.now(UTC)))
     job = request.job()
-    tell = {TrainingRequest: training_result, FeaturesRequest: features_result, ScoringRequest: scoring_result}
+    tell = {
+        TrainingRequest: training_result,
+        FeaturesRequest: features_result,
+        ScoringRequest: scoring_result,
+        MonitoringRequest: monitoring_result,
+    }
     about = cause(job.name, job.version, job.arguments)
     return run_once(platform, about, lambda: tell[type(request)](execute(platform, job)))
 
@@ -61,6 +66,14 @@ def scoring_result(outcome: Outcome) -> dict[str, Any]:
     return result(outcome) | {name: _parameter(outcome, "score", name) for name in ("rows", "model_version", "newly")}
 
 
+def monitoring_result(outcome: Outcome) -> dict[str, Any]:
+    """The JSON line of a look at predictions."""
+    return result(outcome) | {
+        "windows": _parameter(outcome, "watch", "windows"),
+        "retraining": _parameter(outcome, "retrain", "Output"),
+    }
+
+
 def _parameter(outcome: Outcome, step: str, name: str) -> Any:
     found = outcome.step(step)
     return found.parameters.get(name) if found else None
@@ -84,9 +97,16 @@ def parse(arguments: list[str]) -> Request:
     for one in (training, features):
         _add_source(one)
     _add_training(training)
+    monitoring = pipelines.add_parser("monitoring", help="a look at the windows of predictions that are due")
     scoring.add_argument("--data-version", type=_whole, required=True, help="version of the trips table")
     scoring.add_argument("--model-version", type=_whole, default=0, help="version of the model; 0 is the champion")
-    for one, kind in ((training, TrainingRequest), (features, FeaturesRequest), (scoring, ScoringRequest)):
+    kinds = {
+        training: TrainingRequest,
+        features: FeaturesRequest,
+        scoring: ScoringRequest,
+        monitoring: MonitoringRequest,
+    }
+    for one, kind in kinds.items():
         one.add_argument("--reason", type=_reason, default=None, help="why the run is started; noted with it")
         one.set_defaults(kind=kind)
     given = parser.parse_args(arguments)

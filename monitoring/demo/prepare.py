@@ -44,8 +44,8 @@ def learned_from(platform: Platform) -> int:
     if source != SYNTHETIC:
         raise UnpreparedError(
             f"the champion, version {found.version}, learned from {source}, and the demonstration goes on where "
-            f"{WEEKS} weeks of generated trips end: go back to a version that learned from these (make rollback REASON=), or "
-            "show it on a new stack (make down PURGE=1; make up)"
+            f"{WEEKS} weeks of generated trips end: go back to a version that learned from these (make rollback "
+            "REASON=), or show it on a new stack (make down PURGE=1; make up)"
         )
     return tables.version_rows(platform, tables.TRIPS, int(found.tags[DATA_VERSION]))
 
