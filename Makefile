@@ -1,8 +1,8 @@
 # Every target is one line that calls `python -m`; CI and people call the same ones. `make` alone lists them.
 .DEFAULT_GOAL := help
 .PHONY: help env doctor up down status train features score lineage reproduce promotions publish bundle release rollback \
-	collect forget logs demo-release predict edge image \
-	test test-release test-page test-image lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight \
+	collect forget logs demo-release demo-drift demo-calm predict edge image \
+	test test-release test-loop test-page test-image lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight \
 	teardown sweep \
 	pause resume
 
@@ -60,6 +60,10 @@ rollback: ## Let the other version of the deployed bundle answer again (REASON=)
 	@$(PY) -m infra.local.release rollback --reason "$(REASON)"
 demo-release: ## Show a better model released and a worse one rolled back, under load (ROWS=)
 	@$(PY) -m infra.local.demo_release $(if $(filter command line,$(origin ROWS)),--rows $(ROWS))
+demo-drift: ## Show a city's traffic change, and the monitor have a model trained and released (SPEED=4320 DAYS=)
+	@$(PY) -m infra.local.demo_drift drift $(if $(SPEED),--speed "$(SPEED)") $(if $(DAYS),--days "$(DAYS)")
+demo-calm: ## Show the same city without a change, and the monitor do nothing (SPEED=4320 DAYS=)
+	@$(PY) -m infra.local.demo_drift calm $(if $(SPEED),--speed "$(SPEED)") $(if $(DAYS),--days "$(DAYS)")
 predict: ## Ask the deployed bundle for one trip
 	@$(PY) -m infra.local.client serving.ask
 loadtest: env ## Load the deployed bundle at a fixed rate and hold it to its budgets (RATE= SECONDS= URL=)
@@ -76,6 +80,8 @@ test: lint ## Run all tests, among them a whole stack in a scratch clone
 	@$(PY) -m pytest
 test-release: env ## Release a better model and roll a worse one back on a scratch stack, under load
 	@$(PY) -m pytest -m release tests/stack
+test-loop: env ## Let the monitor watch a calm and a changing city on a scratch stack, on a faster clock
+	@$(PY) -m pytest -m loop tests/stack
 test-page: env ## Look at the dashboards' page in a real browser (gets Chromium from Debian)
 	@.ci/install-browser && $(PY) -m pytest -m page tests/infra/local
 test-image: env ## Build a bundle's image on a base made here, and run it (root; gets buildah from Debian)

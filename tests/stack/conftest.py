@@ -45,6 +45,7 @@ class Clone:
         "alertmanager",
         "dashboards",
         "evidently",
+        "monitor",
         "serving",
         "supervisor",
     }
@@ -181,6 +182,17 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     clone = fresh_clone(tmp_path_factory.mktemp("stack") / "keelson")
     try:
         clone.first.update(clone.up(f"PORT_BASE={clone.port_base}"))
+        yield clone
+    finally:
+        clone.make("down", "PURGE=1", check=False)
+
+
+@pytest.fixture(scope="module")
+def busy_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    """A stack of its own, whose model learned from 1,800 trips a day: more than a window of the monitor needs."""
+    clone = fresh_clone(tmp_path_factory.mktemp("busy-stack") / "keelson")
+    try:
+        clone.up("ROWS=100000", f"PORT_BASE={clone.port_base}")
         yield clone
     finally:
         clone.make("down", "PURGE=1", check=False)
