@@ -60,9 +60,9 @@ rollback: ## Let the other version of the deployed bundle answer again (REASON=)
 	@$(PY) -m infra.local.release rollback --reason "$(REASON)"
 demo-release: ## Show a better model released and a worse one rolled back, under load (ROWS=)
 	@$(PY) -m infra.local.demo_release $(if $(filter command line,$(origin ROWS)),--rows $(ROWS))
-demo-drift: ## Show a city's traffic change, and the monitor have a model trained and released (SPEED=4320 DAYS=)
+demo-drift: ## Show a city's traffic change, and the monitor have a model trained and released (SPEED=2880 DAYS=)
 	@$(PY) -m infra.local.demo_drift drift $(if $(SPEED),--speed "$(SPEED)") $(if $(DAYS),--days "$(DAYS)")
-demo-calm: ## Show the same city without a change, and the monitor do nothing (SPEED=4320 DAYS=)
+demo-calm: ## Show the same city without a change, and the monitor do nothing (SPEED=2880 DAYS=)
 	@$(PY) -m infra.local.demo_drift calm $(if $(SPEED),--speed "$(SPEED)") $(if $(DAYS),--days "$(DAYS)")
 predict: ## Ask the deployed bundle for one trip
 	@$(PY) -m infra.local.client serving.ask

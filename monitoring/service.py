@@ -41,6 +41,7 @@ class Command:
 
     Attributes:
         module: Its name after ``monitoring.``.
+        before: Words before the command, such as those of ``nice``.
         process: While it runs.
         began: When it was last started, by ``time.monotonic``; minus infinity before.
         pause: Seconds to wait after its last failure; 0 where there was none.
@@ -48,6 +49,7 @@ class Command:
     """
 
     module: str
+    before: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
     began: float = float("-inf")
     pause: float = 0.0
@@ -60,7 +62,7 @@ class Command:
     def start(self, now: float) -> None:
         """Start it; its output goes to this process's log."""
         self.began = now
-        self.process = subprocess.Popen([sys.executable, "-m", f"monitoring.{self.module}"])
+        self.process = subprocess.Popen([*self.before, sys.executable, "-m", f"monitoring.{self.module}"])
 
     def reap(self, now: float) -> int | None:
         """The exit status of one that has ended since; None otherwise."""
@@ -91,7 +93,8 @@ class Service:
 
     def __init__(self, engine: Engine, settings: MonitoringSettings, failures: Counter) -> None:
         self._engine, self._settings, self._failures = engine, settings, failures
-        self._watch, self._act = Command(WATCH), Command(ACT)
+        # Who answers callers goes first. A release begins there, and what it loads must not wait behind others.
+        self._watch, self._act = Command(WATCH, before=("nice", "-n", "10")), Command(ACT)
 
     def tick(self) -> None:
         """Look once."""

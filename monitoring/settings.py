@@ -18,7 +18,8 @@ def _words(value: Any) -> Any:
 
 
 Command = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
-_SUBMIT = (sys.executable, "-m", "pipelines.submit", "training", "--wait")
+# Who answers callers goes first.
+_SUBMIT = ("nice", "-n", "10", sys.executable, "-m", "pipelines.submit", "training", "--wait")
 
 
 class MonitoringSettings(BaseSettings):
