@@ -31,7 +31,7 @@ def perform(platform: Platform, request: Request) -> dict[str, Any]:
     job = request.job()
     tell = {TrainingRequest: training_result, FeaturesRequest: features_result, ScoringRequest: scoring_result}
     about = cause(job.name, job.version, job.arguments)
-    return run_once(platform, about, lambda: tell[type(request)](execute(platform, job)))
+    return run_once(platform, job.name, about, lambda: tell[type(request)](execute(platform, job)))
 
 
 def training_result(outcome: Outcome) -> dict[str, Any]:
