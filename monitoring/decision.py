@@ -15,21 +15,12 @@ for the cool-down and for labels, and the week's budget ends it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from monitoring.policy import Policy
+from monitoring.policy import Action, Policy
 from monitoring.quality import MIN_COVERAGE
 from monitoring.window import WindowResult
 
 _WEEK = timedelta(weeks=1)
-
-
-class Action(StrEnum):
-    """What to do."""
-
-    NOTHING = "nothing"
-    RETRAIN = "retrain"
-    STOP = "stop and alert"
 
 
 @dataclass(frozen=True)

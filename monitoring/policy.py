@@ -1,8 +1,17 @@
-"""What a team decides by: costs, and how sure it wants to be."""
+"""What a team decides between, and by what: costs, and how sure it wants to be."""
 
 from datetime import timedelta
+from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
+
+
+class Action(StrEnum):
+    """What to do; to stop is to call for people."""
+
+    NOTHING = "nothing"
+    RETRAIN = "retrain"
+    STOP = "stop"
 
 
 class Policy(BaseModel):

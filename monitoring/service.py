@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from components.log_lines import log_as_json
 from components.platform import Platform
+from monitoring.exporter import MonitorCollector
 from monitoring.schedule import due_windows
 from monitoring.settings import MonitoringSettings
 from monitoring.state_tables import is_retraining, newest_end, open_state
@@ -159,6 +160,7 @@ def main(arguments: list[str]) -> None:
     for command in (WATCH, ACT, "service"):
         failures.labels(command)
     engine = open_state(platform, settings.database_schema)
+    registry.register(MonitorCollector(platform, settings))
     start_http_server(given.port, given.host, registry)
     service = Service(engine, settings, failures)
     try:

@@ -40,6 +40,7 @@ class MonitoringSettings(BaseSettings):
         clock_speed: See above.
         interval_seconds: How often the service looks whether something is due.
         collect_seconds: What was logged waits so long at most until it is in the tables.
+        stack_cost_dollars_month: What the stack costs; 0 where nothing is paid.
         policy: What is decided by; a variable for each value, such as ``KEELSON_MONITOR_POLICY__RUN_COST``.
         train_command: Starts the training pipeline and waits for it; its source and reason are added.
         release_command: Releases the version that the gate let through; without one a version waits.
@@ -64,6 +65,7 @@ class MonitoringSettings(BaseSettings):
     clock_speed: float = Field(default=1.0, ge=1, validation_alias="KEELSON_MONITOR_CLOCK_SPEED")
     interval_seconds: float = Field(default=30, gt=0, validation_alias="KEELSON_MONITOR_INTERVAL_SECONDS")
     collect_seconds: float = Field(default=300, ge=0, validation_alias="KEELSON_MONITOR_COLLECT_SECONDS")
+    stack_cost_dollars_month: float = Field(default=0, ge=0, validation_alias="KEELSON_STACK_COST")
     policy: Policy = Field(default=Policy(), validation_alias="KEELSON_MONITOR_POLICY")
     train_command: Command = Field(default=_SUBMIT, min_length=1, validation_alias="KEELSON_TRAIN_COMMAND")
     release_command: Command = Field(default=(), validation_alias="KEELSON_RELEASE_COMMAND")

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from monitoring import measures
 from monitoring.decision import Action, Decision
 from monitoring.quality import ErrorReference
 from monitoring.reference import Reference
@@ -37,9 +38,7 @@ class Window:
     @property
     def outcome(self) -> Outcome:
         """What it is counted as."""
-        if self.result.faults:
-            return Outcome.FAULT
-        return Outcome.MEASURED if self.result.drift.enough else Outcome.NOT_ENOUGH
+        return measures.outcome(self.result)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +90,7 @@ def add_window(engine: Engine, window: Window) -> bool:
         "evidence": list(decision.evidence),
         "shift": decision.shift,
         "gain": decision.gain,
+        "measures": measures.measured(result).model_dump(),
         "result": to_json(result, inf_nan_mode="constants").decode(),
     }
     with engine.begin() as connection:

@@ -7,9 +7,11 @@ database's.
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import (
     JSON,
     Column,
+    Connection,
     DateTime,
     Engine,
     Float,
@@ -27,6 +29,8 @@ from sqlalchemy.schema import CreateSchema
 from components.database import alone, open_engine
 from components.platform import Platform
 
+# Name of the slice that all rows are in.
+ALL = "all"
 _SCHEMA = MetaData()
 WINDOWS = Table(
     "monitor_windows",
@@ -43,6 +47,8 @@ WINDOWS = Table(
     Column("evidence", JSON, nullable=False),
     Column("shift", String(160), nullable=False),
     Column("gain", Float, nullable=False),
+    # ``Measures``.
+    Column("measures", JSON, nullable=False),
     # A ``WindowResult``; as text, because JSON in Postgres has no NaN.
     Column("result", Text, nullable=False),
     Column("recorded", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -79,11 +85,43 @@ RETRAINS = Table(
 
 
 class Outcome(StrEnum):
-    """What a window is counted as."""
+    """What a window is counted as: the first that holds."""
 
-    MEASURED = "measured"
-    NOT_ENOUGH = "not enough data"
+    # Columns are not those of the contract, so nothing was measured.
+    SCHEMA_SKEW = "schema_skew"
     FAULT = "fault"
+    DEGRADED = "degraded"
+    DRIFT = "drift"
+    NOT_ENOUGH = "not_enough_data"
+    CALM = "calm"
+
+
+class Measures(BaseModel):
+    """What is shown of a window; what is not known is None, or not there.
+
+    Attributes:
+        drifted_share: Of the compared columns, those that drifted by Evidently's verdict.
+        prediction_drift: Evidently's statistic of the predictions.
+        feature_drift: The same by feature.
+        feature_drifted: By feature 1 where it is more than calm windows do, else 0.
+        mae_seconds: Mean absolute error by slice; that of all rows is under ``ALL``.
+        mae_reference_seconds: What the champion's reference lets expect of it.
+        label_coverage: Of the labels that are due, the share that has arrived.
+        labelled_rows: Labels that have arrived.
+        training_serving_skew: The largest share of rows in which a feature is not what training makes of the trip.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    drifted_share: float | None
+    prediction_drift: float | None
+    feature_drift: dict[str, float]
+    feature_drifted: dict[str, float]
+    mae_seconds: dict[str, float]
+    mae_reference_seconds: dict[str, float]
+    label_coverage: float | None
+    labelled_rows: float
+    training_serving_skew: float | None
 
 
 class Stage(StrEnum):
@@ -129,3 +167,23 @@ def is_retraining(engine: Engine) -> bool:
     with engine.connect() as connection:
         unfinished = select(RETRAINS.c.shift).where(RETRAINS.c.stage != Stage.ENDED)
         return connection.execute(unfinished.limit(1)).first() is not None
+
+
+def counted_windows(connection: Connection) -> dict[tuple[str, str], int]:
+    """How many windows there were by ``Outcome`` and action."""
+    kinds = (WINDOWS.c.outcome, WINDOWS.c.action)
+    rows = connection.execute(select(*kinds, func.count()).group_by(*kinds))
+    return {(outcome, action): count for outcome, action, count in rows}
+
+
+def counted_retrains(connection: Connection) -> dict[str, int]:
+    """How many retrainings ended by ``Result``."""
+    ended = select(RETRAINS.c.result, func.count()).where(RETRAINS.c.result.is_not(None))
+    return dict(connection.execute(ended.group_by(RETRAINS.c.result)).all())
+
+
+def newest_measures(connection: Connection) -> tuple[datetime, Measures] | None:
+    """When the newest window was kept and what is shown of it, or None before the first."""
+    newest = select(WINDOWS.c.recorded, WINDOWS.c.measures).order_by(WINDOWS.c.start.desc()).limit(1)
+    row = connection.execute(newest).first()
+    return None if row is None else (row.recorded, Measures.model_validate(row.measures))

@@ -36,7 +36,7 @@ def perform(platform: Platform, request: Request) -> dict[str, Any]:
         MonitoringRequest: monitoring_result,
     }
     about = cause(job.name, job.version, job.arguments)
-    return run_once(platform, about, lambda: tell[type(request)](execute(platform, job)))
+    return run_once(platform, job.name, about, lambda: tell[type(request)](execute(platform, job)))
 
 
 def training_result(outcome: Outcome) -> dict[str, Any]:

@@ -24,6 +24,7 @@ MONITOR = frozenset(
         "keelson_monitor_last_window_timestamp_seconds",
         "keelson_monitor_decisions_total",
         "keelson_monitor_retrains_total",
+        "keelson_monitor_failures_total",
         "keelson_monitor_training_serving_skew",
         "keelson_pipeline_runs_total",
         "keelson_pipeline_run_seconds",
@@ -31,4 +32,3 @@ MONITOR = frozenset(
         "keelson_stack_cost_dollars_month",
     }
 )
-NOT_SERVED_LOCALLY_YET = MONITOR

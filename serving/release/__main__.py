@@ -17,6 +17,7 @@ from components import contract
 from components.platform import Platform
 from components.promotion import Promotion, history, promote
 from components.recording import champion
+from components.releases import RELEASED, ROLLED_BACK, add_release, open_releases
 from components.tracking import Tracking, TrackingError
 from serving.release.decision import decide
 from serving.release.evidence import Period, read_evidence
@@ -24,7 +25,6 @@ from serving.release.stages import STAGES
 
 # Of a model version: what came of its release, and why.
 RELEASE = "keelson.release"
-RELEASED, ROLLED_BACK = "released", "rolled back"
 _LONGEST_TAG = 5000
 
 
@@ -77,7 +77,9 @@ def previous_champion(promotions: list[Promotion], version: int) -> str | None:
 
 
 def settle(platform: Platform, *, version: int, serves: int, outcome: str, reason: str, by: str) -> dict[str, Any]:
-    """Write what came of a release on the model version, and let the registry's champion be what serves.
+    """Write what came of a release on the model version and among the releases.
+
+    The registry's champion becomes what serves.
 
     Args:
         platform: Names the registry.
@@ -93,6 +95,8 @@ def settle(platform: Platform, *, version: int, serves: int, outcome: str, reaso
     said = f"{outcome}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, {by}: {reason}"
     with Tracking(platform.mlflow_tracking_uri) as tracking:
         tracking.set_version_tag(contract.MODEL_NAME, version, RELEASE, said[:_LONGEST_TAG])
+        settled = {"version": version, "serves": serves, "outcome": outcome, "reason": reason, "by": by}
+        add_release(open_releases(platform), **settled)
         newest = champion(tracking)
         if newest is not None and newest.version == serves:
             return {"says": said, "champion": serves}

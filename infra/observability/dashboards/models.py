@@ -11,7 +11,7 @@ DASHBOARD = Dashboard(
             unit="s",
             queries={
                 "{{slice}}": "max by (slice) (keelson_monitor_mae_seconds)",
-                "before release": "max(keelson_monitor_mae_reference_seconds)",
+                "expected": 'max(keelson_monitor_mae_reference_seconds{slice="all"})',
             },
         ),
         Panel(
@@ -41,16 +41,16 @@ DASHBOARD = Dashboard(
             queries={"rows": "sum(keelson_monitor_labelled_rows)"},
         ),
         Panel(
-            title="Windows in an hour",
+            title="Windows in a week",
             unit="short",
-            queries={"{{outcome}}": "sum by (outcome) (increase(keelson_monitor_windows_total[1h]))"},
+            queries={"{{outcome}}": "sum by (outcome) (increase(keelson_monitor_windows_total[7d]))"},
         ),
         Panel(
-            title="Decisions in a day",
+            title="Decisions in a week",
             unit="short",
             queries={
-                "{{action}}": "sum by (action) (increase(keelson_monitor_decisions_total[1d]))",
-                "retraining {{result}}": "sum by (result) (increase(keelson_monitor_retrains_total[1d]))",
+                "{{action}}": "sum by (action) (increase(keelson_monitor_decisions_total[7d]))",
+                "retraining {{result}}": "sum by (result) (increase(keelson_monitor_retrains_total[7d]))",
             },
         ),
         Panel(
@@ -62,6 +62,11 @@ DASHBOARD = Dashboard(
             title="Since the last window",
             unit="s",
             queries={"age": "time() - max(keelson_monitor_last_window_timestamp_seconds)"},
+        ),
+        Panel(
+            title="Commands of the monitor that failed in an hour",
+            unit="short",
+            queries={"{{command}}": "sum by (command) (increase(keelson_monitor_failures_total[1h]))"},
         ),
     ),
 )

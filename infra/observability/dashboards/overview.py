@@ -42,7 +42,7 @@ DASHBOARD = Dashboard(
             unit="s",
             queries={
                 "now": 'max(keelson_monitor_mae_seconds{slice="all"})',
-                "before release": "max(keelson_monitor_mae_reference_seconds)",
+                "expected": 'max(keelson_monitor_mae_reference_seconds{slice="all"})',
             },
         ),
         Panel(

@@ -19,9 +19,9 @@ DASHBOARD = Dashboard(
             queries={"{{pipeline}}": "max by (pipeline) (keelson_pipeline_run_seconds)"},
         ),
         Panel(
-            title="Retraining in a day",
+            title="Retraining in a week",
             unit="short",
-            queries={"{{result}}": "sum by (result) (increase(keelson_monitor_retrains_total[1d]))"},
+            queries={"{{result}}": "sum by (result) (increase(keelson_monitor_retrains_total[7d]))"},
         ),
         Panel(
             title="MLflow, requests",

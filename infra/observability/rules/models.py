@@ -15,11 +15,12 @@ _MODELS = Group(
         ),
         Alert(
             name="PredictionsDrift",
-            measure='increase(keelson_monitor_windows_total{outcome="drift"}[6h])',
-            condition=">= 2",
+            # A window is a day. What Prometheus makes of two events is a little more or less than two.
+            measure='increase(keelson_monitor_windows_total{outcome="drift"}[50h])',
+            condition="> 1.5",
             minutes=0,
             severity="warning",
-            summary="Drift was found in two windows or more within six hours",
+            summary="Of the last three windows two drifted",
         ),
         Alert(
             name="ModelDegraded",
@@ -27,16 +28,16 @@ _MODELS = Group(
             condition="> 0",
             minutes=0,
             severity="critical",
-            summary="The champion's error on late labels is above what its gate let through",
+            summary="The champion's error on late labels is above what its reference lets expect",
         ),
         Alert(
             name="ErrorAboveReference",
             measure="max by (slice) (keelson_monitor_mae_seconds) "
-            "/ on () group_left () max(keelson_monitor_mae_reference_seconds)",
+            "/ max by (slice) (keelson_monitor_mae_reference_seconds)",
             condition="> 1.25",
             minutes=120,
             severity="warning",
-            summary="In a slice, the error is a quarter above that of the test before the release",
+            summary="In a slice, the error is a quarter above what the champion's reference lets expect of it",
         ),
         Alert(
             name="SchemaSkew",
@@ -49,7 +50,8 @@ _MODELS = Group(
         Alert(
             name="TrainingServingSkew",
             measure="keelson_monitor_training_serving_skew",
-            condition="> 0.01",
+            # Below that it may be trips that ended while a prediction was made (``monitoring.skew``).
+            condition="> 0.05",
             minutes=30,
             severity="critical",
             summary="Serving computes other features than training did for the same trips",
@@ -65,10 +67,20 @@ _MODELS = Group(
         Alert(
             name="MonitorStale",
             measure="time() - keelson_monitor_last_window_timestamp_seconds",
-            condition="> 3 * 3600",
+            # A window is a day.
+            condition="> 30 * 3600",
             minutes=15,
             severity="warning",
-            summary="For three hours the monitor has finished no window",
+            summary="The window that is due for six hours is not there",
+        ),
+        Alert(
+            name="MonitorFails",
+            # Once may be a service that restarted.
+            measure="sum by (command) (increase(keelson_monitor_failures_total[1h]))",
+            condition="> 2.5",
+            minutes=0,
+            severity="warning",
+            summary="A command of the monitor fails again and again",
         ),
         Alert(
             name="MonitorStops",

@@ -54,7 +54,7 @@ _PIPELINES = Group(
             condition="> 0",
             minutes=0,
             severity="warning",
-            summary="A workflow of Kubeflow Pipelines failed, perhaps before its run was recorded",
+            summary="A workflow of Kubeflow Pipelines failed",
             where=Where.CLUSTER,
         ),
         Alert(
