@@ -28,6 +28,10 @@ from monitoring import observed, state
 from monitoring.clock import Clock
 from monitoring.quality import ErrorReference, fit_errors
 from monitoring.reference import MIN_WINDOWS, Reference, ReferenceRowsError, build
+from monitoring.sampling import sample
+
+# Four times as many as a snapshot draws from them, at a window's hours; 2 MB.
+_SAMPLE_ROWS = 20_000
 
 Baseline = tuple[Reference, ErrorReference]
 
@@ -66,11 +70,16 @@ def baseline(
         served = labelled(platform, clock.real(first), clock.real(last))
         rows = observed.window_of(served, model_version, clock.real(last + length))
         made, made_from = _made(rows, model_version, length), f"its predictions from {first} to {last}"
-    if made is None:
+    if rows is None or made is None:
         return None
-    reference, errors = made
-    seconds = length.total_seconds()
-    state.keep_reference(engine, window_seconds=seconds, made_from=made_from, reference=reference, errors=errors)
+    state.keep_reference(
+        engine,
+        window_seconds=length.total_seconds(),
+        made_from=made_from,
+        reference=made[0],
+        errors=made[1],
+        sample=sample(rows, _SAMPLE_ROWS),
+    )
     sys.stderr.write(f"version {model_version} is compared with {made_from}\n")
     return made
 

@@ -27,7 +27,7 @@ from monitoring.columns import CATEGORIES, NUMBERS, PREDICTION
 from monitoring.drift import THRESHOLD
 from monitoring.figures import Figure
 from monitoring.quality import MIN_LABELS
-from monitoring.workspace import PROJECT, PROJECT_ID
+from monitoring.workspace import Project
 
 _FIGURES = "figures"
 
@@ -97,9 +97,9 @@ def evaluate(
     return json.dumps(_slim(json.loads(found.dumps())))
 
 
-def project() -> ProjectModel:
+def project(made: Project) -> ProjectModel:
     """The project that all snapshots are of."""
-    return ProjectModel(id=PROJECT_ID, name=PROJECT, description="Windows of predictions, as the monitor measured them")
+    return ProjectModel(id=made.id, name=made.name, description="Windows of predictions, as the monitor measured them")
 
 
 def dashboard() -> DashboardModel:

@@ -17,6 +17,8 @@ def _words(value: Any) -> Any:
     return tuple(shlex.split(value)) if isinstance(value, str) else value
 
 
+# The schema of the monitor that watches a stack; those of demonstrations have others.
+LIVE = "monitor"
 Command = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 # Who answers callers goes first.
 _SUBMIT = ("nice", "-n", "10", sys.executable, "-m", "pipelines.submit", "training", "--wait")
@@ -56,7 +58,7 @@ class MonitoringSettings(BaseSettings):
     retention_days: int = Field(default=90, ge=1, validation_alias="KEELSON_LOG_RETENTION_DAYS")
     journal_retention_days: int = Field(default=7, ge=1, validation_alias="KEELSON_JOURNAL_RETENTION_DAYS")
     database_schema: str = Field(
-        default="monitor", pattern=r"^[a-z][a-z0-9_]{0,62}$", validation_alias="KEELSON_MONITOR_SCHEMA"
+        default=LIVE, pattern=r"^[a-z][a-z0-9_]{0,62}$", validation_alias="KEELSON_MONITOR_SCHEMA"
     )
     window_seconds: int = Field(default=86_400, ge=3_600, validation_alias="KEELSON_MONITOR_WINDOW_SECONDS")
     delay_seconds: int = Field(default=5 * 3_600, ge=0, validation_alias="KEELSON_MONITOR_DELAY_SECONDS")
@@ -75,6 +77,11 @@ class MonitoringSettings(BaseSettings):
     def window(self) -> timedelta:
         """Length of a window."""
         return timedelta(seconds=self.window_seconds)
+
+    @property
+    def retention(self) -> timedelta:
+        """How long what was logged is kept."""
+        return timedelta(days=self.retention_days)
 
     @property
     def delay(self) -> timedelta:

@@ -13,7 +13,7 @@ from monitoring.drift import MIN_ROWS
 from monitoring.figures import figures
 from monitoring.sampling import MAX_ROWS, at_the_same_hours, sample
 from monitoring.window import WindowResult
-from monitoring.workspace import START, opened
+from monitoring.workspace import PROJECT, START, Project, opened
 
 
 def add_snapshot(
@@ -23,9 +23,10 @@ def add_snapshot(
     reference: pl.DataFrame | None,
     result: WindowResult,
     model_version: str,
+    project: Project = PROJECT,
     max_rows: int = MAX_ROWS,
 ) -> str:
-    """Keep a window as a snapshot of the project "trip-duration", which is made with its dashboard where it lacks.
+    """Keep a window as a snapshot of a project, which is made with its dashboard where it lacks.
 
     Args:
         workspace: A folder, or the address of Evidently's UI.
@@ -33,6 +34,7 @@ def add_snapshot(
         reference: Rows of the champion's reference, likewise; without it no drift is shown.
         result: What was measured of the window.
         model_version: Of the champion that answered.
+        project: Of the workspace.
         max_rows: Rows that are drawn of each side; the same rows are drawn each time.
 
     Returns:
@@ -41,7 +43,7 @@ def add_snapshot(
     Raises:
         monitoring.workspace.WorkspaceError: The UI does not answer, or refuses.
     """
-    kept, start = opened(workspace), _told(result.start)
+    kept, start = opened(workspace, project), _told(result.start)
     for one in kept.kept():
         if one.start == start:
             return one.snapshot_id
@@ -49,7 +51,7 @@ def add_snapshot(
     from monitoring import evaluation
 
     if not kept.has_dashboard():
-        kept.create(evaluation.project().json(), evaluation.dashboard().json())
+        kept.create(evaluation.project(project).json(), evaluation.dashboard().json())
     current, matched = _sides(window, reference, result, max_rows)
     found = evaluation.evaluate(
         current,
@@ -67,9 +69,9 @@ def add_snapshot(
     return kept.add(start, found)
 
 
-def expire_snapshots(workspace: str, before: datetime) -> int:
+def expire_snapshots(workspace: str, before: datetime, project: Project = PROJECT) -> int:
     """Let go of the snapshots of windows that ended before a time, with time zone; returns how many."""
-    kept = opened(workspace)
+    kept = opened(workspace, project)
     old = [one for one in kept.kept() if one.start and one.at < before]
     for one in old:
         kept.delete(one.snapshot_id)

@@ -1,17 +1,20 @@
 """What the monitor knows and did, as rows of ``monitoring.state_tables``: windows, references, retrainings."""
 
+import io
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import polars as pl
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from monitoring import measures
+from monitoring.columns import EVENT_KEY
 from monitoring.decision import Action, Decision
 from monitoring.quality import ErrorReference
 from monitoring.reference import Reference
@@ -106,15 +109,32 @@ def windows(engine: Engine, *, last: int) -> list[Window]:
 
 
 def keep_reference(
-    engine: Engine, *, window_seconds: float, made_from: str, reference: Reference, errors: ErrorReference
+    engine: Engine,
+    *,
+    window_seconds: float,
+    made_from: str,
+    reference: Reference,
+    errors: ErrorReference,
+    sample: pl.DataFrame,
 ) -> None:
-    """Keep what a champion is measured against; of one version the first that was kept stays."""
+    """Keep what a champion is measured against; of one version the first that was kept stays.
+
+    Args:
+        window_seconds: Length of the windows that it was cut into.
+        made_from: What it was made from, in words.
+        reference: Of its inputs and predictions.
+        errors: Of its errors.
+        sample: [n] some of the rows that both were made from, as ``monitoring.columns`` describes a window.
+    """
+    rows = io.BytesIO()
+    sample.drop(EVENT_KEY).write_parquet(rows)
     row = {
         "version": reference.version,
         "window_seconds": window_seconds,
         "made_from": made_from,
         "reference": _packed(reference),
         "errors": _packed(errors),
+        "sample": rows.getvalue(),
     }
     with engine.begin() as connection:
         connection.execute(upsert(REFERENCES).values(row).on_conflict_do_nothing())
@@ -129,6 +149,14 @@ def reference(engine: Engine, version: str, window_seconds: float) -> tuple[Refe
         return None
     kept = (zlib.decompress(row[name]) for name in ("reference", "errors"))
     return Reference.model_validate_json(next(kept)), ErrorReference.model_validate_json(next(kept))
+
+
+def reference_sample(engine: Engine, version: str, window_seconds: float) -> pl.DataFrame | None:
+    """Some of the rows of what a champion is measured against, without what they are known by; None without one."""
+    wanted = (REFERENCES.c.version == version) & (REFERENCES.c.window_seconds == window_seconds)
+    with engine.connect() as connection:
+        kept = connection.execute(select(REFERENCES.c.sample).where(wanted)).scalar()
+    return None if kept is None else pl.read_parquet(io.BytesIO(kept))
 
 
 def begin_retraining(engine: Engine, retraining: Retraining) -> bool:

@@ -62,6 +62,8 @@ REFERENCES = Table(
     # Compressed JSON.
     Column("reference", LargeBinary, nullable=False),
     Column("errors", LargeBinary, nullable=False),
+    # Some of the rows, for people to compare with; Parquet.
+    Column("sample", LargeBinary, nullable=False),
 )
 RETRAINS = Table(
     "monitor_retrains",

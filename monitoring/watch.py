@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import polars as pl
 from sqlalchemy import Engine
 
 from components import contract
@@ -25,10 +26,12 @@ from monitoring.decision import Action, History, Retrain, decide, shift_began
 from monitoring.recomputed import recomputed
 from monitoring.reference import HORIZONS
 from monitoring.schedule import due_windows
-from monitoring.settings import MonitoringSettings
+from monitoring.settings import LIVE, MonitoringSettings
+from monitoring.snapshot import add_snapshot, expire_snapshots
 from monitoring.state import Retraining, Window
 from monitoring.state_tables import Stage, newest_end, open_state
 from monitoring.window import WindowResult, measure_window
+from monitoring.workspace import PROJECT, Project, WorkspaceError
 
 # As many earlier windows as a decision looks at, a reference is made of, or labels are counted in.
 _KEPT = 60
@@ -88,11 +91,26 @@ def _look_at(
     decision = decide(results, _history(engine, name, before, result), settings.policy)
     window = Window(version, name, result, decision)
     state.add_window(engine, window)
+    if settings.workspace:
+        _show(engine, settings, rows, window)
     if decision.action is Action.RETRAIN:
         began = shift_began(results, settings.policy)
         state.begin_retraining(engine, _retraining(settings, window, began, now))
     sys.stderr.write(f"{start:%Y-%m-%d %H:%M}, {result.rows} rows: {decision.action}. {decision.reason}\n")
     return window
+
+
+def _show(engine: Engine, settings: MonitoringSettings, rows: pl.DataFrame, window: Window) -> None:
+    """Add a window to those that Evidently's UI shows; a UI that does not answer stops nobody."""
+    reference = state.reference_sample(engine, window.reference_version, settings.window_seconds)
+    live = settings.database_schema == LIVE
+    project = PROJECT if live else Project(f"{PROJECT.name}, {settings.database_schema}")
+    shown = {"window": rows, "reference": reference, "result": window.result, "model_version": window.model_version}
+    try:
+        add_snapshot(settings.workspace or "", **shown, project=project)
+        expire_snapshots(settings.workspace or "", window.result.end - settings.retention, project)
+    except WorkspaceError as error:
+        sys.stderr.write(f"not shown: {error}\n")
 
 
 def _champion(platform: Platform) -> str | None:

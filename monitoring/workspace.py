@@ -1,7 +1,8 @@
 """A workspace of Evidently's, in which its UI looks: a folder that the UI watches, or the address of the UI itself.
 
-Evidently's own clients are not used. That of a folder writes files in place, and a UI that meets half a file at its start
-answers every question with an error; that of an address waits without limit, and can neither list nor delete snapshots.
+Evidently's own clients are not used. That of a folder writes files in place, and a UI that meets half a file at its
+start answers every question with an error; that of an address waits without limit, and can neither list nor delete
+snapshots.
 """
 
 import json
@@ -16,10 +17,26 @@ import httpx
 
 # The key of a snapshot's metadata that says which window it is of.
 START = "window_start"
-PROJECT = "trip-duration"
-# The same in each workspace: who comes second makes the project that is there.
-PROJECT_ID = uuid.uuid5(uuid.NAMESPACE_URL, f"keelson:{PROJECT}")
 _SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project of Evidently's, with a dashboard of its own.
+
+    Attributes:
+        name: Is shown, and tells it from others.
+    """
+
+    name: str
+
+    @property
+    def id(self) -> uuid.UUID:
+        """The same in each workspace: who comes second makes the project that is there."""
+        return uuid.uuid5(uuid.NAMESPACE_URL, f"keelson:{self.name}")
+
+
+PROJECT = Project("trip-duration")
 
 
 class WorkspaceError(RuntimeError):
@@ -65,11 +82,11 @@ class Workspace(Protocol):
         ...
 
 
-def opened(workspace: str) -> Workspace:
-    """The workspace of a folder's path or an ``http(s)`` address."""
+def opened(workspace: str, project: Project) -> Workspace:
+    """A project in the workspace of a folder's path or an ``http(s)`` address."""
     if workspace.startswith(("http://", "https://")):
-        return Server(workspace)
-    return Folder(Path(workspace))
+        return Server(workspace, project)
+    return Folder(Path(workspace), project)
 
 
 class Folder:
@@ -78,10 +95,11 @@ class Folder:
     From beside, because the UI learns of files that appear, and of none that is renamed within the folder.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, project: Project) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self._beside = path.resolve().parent
-        self._project = path / str(PROJECT_ID)
+        self._id = project.id
+        self._project = path / str(project.id)
         self._snapshots = self._project / "snapshots"
 
     def has_dashboard(self) -> bool:
@@ -115,7 +133,7 @@ class Folder:
 
     def add(self, start: str, snapshot: str) -> str:
         """See ``Workspace``. A window's file has one name, so two at once keep one."""
-        name = str(uuid.uuid5(PROJECT_ID, start))
+        name = str(uuid.uuid5(self._id, start))
         with self._moved_in() as beside:
             made = Path(beside) / f"{name}.json"
             made.write_text(snapshot, encoding="utf-8")
@@ -133,27 +151,28 @@ class Folder:
 class Server:
     """The UI's own interface."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, project: Project) -> None:
+        self._id = project.id
         self._client = httpx.Client(base_url=address, timeout=_SECONDS)
 
     def has_dashboard(self) -> bool:
         """See ``Workspace``."""
-        return bool(self._asked("GET", f"/api/v2/dashboards/{PROJECT_ID}").json()["panels"])
+        return bool(self._asked("GET", f"/api/v2/dashboards/{self._id}").json()["panels"])
 
     def create(self, project: str, dashboard: str) -> None:
         """See ``Workspace``. Twice with one id is one project."""
         self._asked("POST", "/api/v2/projects", project)
-        self._asked("POST", f"/api/v2/dashboards/{PROJECT_ID}", dashboard)
+        self._asked("POST", f"/api/v2/dashboards/{self._id}", dashboard)
 
     def kept(self) -> list[Kept]:
         """See ``Workspace``."""
-        answer = self._asked("GET", f"/api/projects/{PROJECT_ID}/snapshots", missing=True)
+        answer = self._asked("GET", f"/api/projects/{self._id}/snapshots", missing=True)
         found = [] if answer.status_code == httpx.codes.NOT_FOUND else answer.json()
         return sorted((_kept(one["id"], one) for one in found), key=lambda one: (one.at, one.snapshot_id))
 
     def add(self, start: str, snapshot: str) -> str:
         """See ``Workspace``. The UI gives ids in order: of two that came at once, the first stays."""
-        self._asked("POST", f"/api/v2/snapshots/{PROJECT_ID}", snapshot)
+        self._asked("POST", f"/api/v2/snapshots/{self._id}", snapshot)
         first, *others = sorted(one.snapshot_id for one in self.kept() if one.start == start)
         for other in others:
             self.delete(other)
@@ -161,7 +180,7 @@ class Server:
 
     def delete(self, snapshot_id: str) -> None:
         """See ``Workspace``."""
-        self._asked("DELETE", f"/api/projects/{PROJECT_ID}/{snapshot_id}", missing=True)
+        self._asked("DELETE", f"/api/projects/{self._id}/{snapshot_id}", missing=True)
 
     def _asked(self, method: str, path: str, body: str | None = None, *, missing: bool = False) -> httpx.Response:
         try:

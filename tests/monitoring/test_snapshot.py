@@ -23,7 +23,7 @@ from monitoring.quality import ErrorReference
 from monitoring.reference import Reference
 from monitoring.snapshot import add_snapshot, expire_snapshots
 from monitoring.window import WindowResult, measure_window
-from monitoring.workspace import PROJECT, PROJECT_ID, WorkspaceError
+from monitoring.workspace import PROJECT, WorkspaceError
 
 FIRST = datetime(2026, 2, 24, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -42,7 +42,7 @@ class Shown:
         return answer.raise_for_status().json()
 
     def snapshots(self) -> list[dict]:
-        found = httpx.get(f"{self.address}/api/projects/{PROJECT_ID}/snapshots", timeout=30)
+        found = httpx.get(f"{self.address}/api/projects/{PROJECT.id}/snapshots", timeout=30)
         return sorted(found.json(), key=lambda one: one["timestamp"]) if found.is_success else []
 
     def wait_for(self, count: int) -> list[dict]:
@@ -56,7 +56,7 @@ class Shown:
 
     def drawn(self) -> dict[str, list[float | None]]:
         """What the panels of the dashboard draw, by legend."""
-        (tab,), panels = (self.asked(f"v2/dashboards/{PROJECT_ID}")[name] for name in ("tabs", "panels"))  # pyright: ignore
+        (tab,), panels = (self.asked(f"v2/dashboards/{PROJECT.id}")[name] for name in ("tabs", "panels"))  # pyright: ignore
         assert tab["panels"] == [panel["id"] for panel in panels]
         found = {}
         for panel in panels:
@@ -64,7 +64,7 @@ class Shown:
                 {name: value[name] for name in ("tags", "metadata", "metric", "metric_labels")}
                 for value in panel["values"]
             ]
-            answer = self.asked(f"v2/snapshots/{PROJECT_ID}/data_series_batch", {"series_filter": filters})
+            answer = self.asked(f"v2/snapshots/{PROJECT.id}/data_series_batch", {"series_filter": filters})
             for series in answer["series"]:  # pyright: ignore
                 found[panel["values"][series["filter_index"]]["legend"]] = series["values"]
         return found
@@ -138,7 +138,7 @@ def test_a_running_ui_shows_each_new_window_and_draws_it_over_time(
     ids.append(add(shown.workspace, day=1, rows=7))
     found = shown.wait_for(2)
 
-    assert [one["name"] for one in shown.asked("projects/")] == [PROJECT]
+    assert [one["name"] for one in shown.asked("projects/")] == [PROJECT.name]
     assert [one["id"] for one in found] == ids
     assert first == found[:1]
     assert datetime.fromisoformat(found[0]["timestamp"]) == FIRST + DAY
@@ -158,7 +158,7 @@ def test_a_running_ui_shows_each_new_window_and_draws_it_over_time(
 def test_the_page_of_a_window_has_evidentlys_drift_quality_and_summary(shown: Shown, add: Callable[..., str]) -> None:
     name = add(shown.workspace)
     shown.wait_for(1)
-    page = json.dumps(shown.asked(f"projects/{PROJECT_ID}/{name}/data"))
+    page = json.dumps(shown.asked(f"projects/{PROJECT.id}/{name}/data"))
     for part in (
         "Dataset Drift",
         "Regression Model Performance",
@@ -227,7 +227,7 @@ def test_the_files_hold_neither_rows_nor_who_asked(
     # The least, the largest and the quantiles of a column are values of rows.
     assert len(predictions) > 1_000
     assert sum(value in text for value in predictions) < 10
-    assert [path.name for path in folder.iterdir()] == [str(PROJECT_ID)]
+    assert [path.name for path in folder.iterdir()] == [str(PROJECT.id)]
     assert [path.name for path in tmp_path.iterdir()] == ["evidently"]
 
 

@@ -80,6 +80,7 @@ def known(platform: Platform, reference: Reference, errors: ErrorReference) -> P
         made_from="a test",
         reference=reference.model_copy(update=name),
         errors=errors.model_copy(update=name),
+        sample=worlds.predictions(worlds.REFERENCE_SEED, 40, 42),
     )
     return platform
 
