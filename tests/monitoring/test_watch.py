@@ -23,6 +23,7 @@ from monitoring.settings import MonitoringSettings
 from monitoring.state import Window
 from monitoring.state_tables import Outcome, Stage, open_state
 from monitoring.watch import watch
+from monitoring.workspace import PROJECT, opened
 
 VERSION = "9"
 SCHEMA = "monitor"
@@ -192,3 +193,35 @@ def test_a_caller_whose_clock_is_wrong_stops_the_learning(
     assert window.outcome is Outcome.FAULT
     assert window.decision.action is Action.STOP
     assert "events say that they did not happen between" in window.decision.reason
+
+
+def test_labels_that_have_not_come_are_waited_for_and_then_missed(
+    known: Platform, watch_day: Watch, congested: pl.DataFrame
+) -> None:
+    keep(known, congested.with_columns(pl.lit(None, pl.Float64).alias(contract.TARGET)))
+    first, second = (watch_day(number)[0] for number in (CHANGED - 2, CHANGED - 1))
+    assert first.decision.action is Action.NOTHING
+    assert "not enough data: 0 of" in first.decision.reason
+    assert second.decision.action is Action.STOP
+    assert "labels do not arrive" in second.decision.reason
+
+
+def test_requests_that_were_sent_and_outcomes_that_were_told_twice_count_once(
+    known: Platform, watch_day: Watch, congested: pl.DataFrame
+) -> None:
+    keep(known, congested)
+    keep(known, congested)
+    [window] = watch_day(CHANGED - 2)
+    once = congested.filter(pl.col(AT).is_between(day(CHANGED - 2), day(CHANGED - 1), closed="left"))
+    assert window.result.rows == once.height
+    assert window.decision.action is Action.NOTHING
+
+
+def test_a_window_is_shown_in_evidentlys_workspace(
+    known: Platform, settings: MonitoringSettings, congested: pl.DataFrame, tmp_path: Path
+) -> None:
+    keep(known, congested)
+    shown = settings.model_copy(update={"workspace": str(tmp_path / "evidently")})
+    assert watch(known, shown, day(CHANGED) + LABELS_DUE + timedelta(minutes=1))
+    [snapshot] = opened(str(tmp_path / "evidently"), PROJECT).kept()
+    assert snapshot.start == day(CHANGED - 1).isoformat()
