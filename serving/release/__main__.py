@@ -137,7 +137,7 @@ def _run(command: str, given: dict[str, Any]) -> dict[str, Any]:
         versions = {name: given[name] for name in ("champion", "challenger")}
         found = read_evidence(given["log"], **versions, period=period)
         decision = decide(found, last=given["last"])
-        return {"action": decision.action, "reasons": decision.reasons, "labels": found.difference.count}
+        return {"action": decision.action, "reasons": decision.reasons, "labels": found.labels}
     platform = Platform()  # pyright: ignore[reportCallIssue]
     return plan(platform) if command == "plan" else settle(platform, **given)
 

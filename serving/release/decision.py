@@ -25,7 +25,8 @@ class Evidence:
         champion_milliseconds: 99th percentile of the champion's time for a request; NaN where it answered none.
         challenger_milliseconds: The same of the challenger.
         champion_error: The champion's mean absolute error on the requests with a label, seconds; NaN without labels.
-        difference: The challenger's absolute error less the champion's, of all requests of the release with a label.
+        labels: Requests of the release with a label.
+        difference: The challenger's absolute error less the champion's on these, by the hours in which trips began.
     """
 
     predictions: int
@@ -33,6 +34,7 @@ class Evidence:
     champion_milliseconds: float
     challenger_milliseconds: float
     champion_error: float
+    labels: int
     difference: Bounds
 
 
@@ -105,9 +107,9 @@ def _margin(evidence: Evidence) -> float:
 
 def _said(evidence: Evidence) -> str:
     found = evidence.difference
-    if found.count == 0:
+    if evidence.labels == 0:
         return "no label has arrived"
     return (
-        f"on {found.count} labels its mean absolute error differs by {found.mean:+.2f} s "
+        f"on {evidence.labels} labels of {found.count} hours its mean absolute error differs by {found.mean:+.2f} s "
         f"({found.low:+.2f} to {found.high:+.2f}) from the champion's {evidence.champion_error:.2f} s"
     )

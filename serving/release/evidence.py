@@ -66,15 +66,39 @@ def evidence(
     theirs, ours = _predictions(champion), _predictions(challenger)
     labelled = sorted(theirs.keys() & ours.keys() & told.keys())
     actual = np.array([told[key][contract.TARGET] for key in labelled])
-    off = np.abs(np.array([[ours[key], theirs[key]] for key in labelled]).reshape(-1, 2) - actual[:, None])
+    off = np.abs(np.array([[ours[key][0], theirs[key][0]] for key in labelled]).reshape(-1, 2) - actual[:, None])
+    hours = np.array([theirs[key][1] for key in labelled], dtype="U13")
     return Evidence(
         predictions=sum(line[contract.TARGET] is not None for line in recent),
         failures=len(failures),
         champion_milliseconds=_p99([line for line in champion if datetime.fromisoformat(line["at"]) >= stage]),
         challenger_milliseconds=_p99(recent),
         champion_error=float(off[:, 1].mean()) if len(off) else math.nan,
-        difference=mean_bounds(off[:, 0] - off[:, 1], thresholds.RELEASE_ALPHA),
+        labels=len(labelled),
+        difference=mean_bounds(by_hour(off[:, 0] - off[:, 1], hours), thresholds.RELEASE_ALPHA),
     )
+
+
+def by_hour(values: np.ndarray, hours: np.ndarray) -> np.ndarray:
+    """One value for each hour, so that their mean is that of all values, and their spread that of hours.
+
+    Trips of an hour share its traffic: a version that is better by day may be worse in any one night, and a hundred
+    labels of that night are one observation and not a hundred. What is returned are the linearised values of the ratio
+    of the hours' sums to their numbers (Cochran, "Sampling Techniques", 1977, section 6.3).
+
+    Args:
+        values: float64 [n].
+        hours: [n] which hour each belongs to.
+
+    Returns:
+        float64 [hours].
+    """
+    _, places = np.unique(hours, return_inverse=True)
+    counts, sums = np.bincount(places).astype(float), np.bincount(places, weights=values)
+    if not len(counts):
+        return values
+    mean = sums.sum() / counts.sum()
+    return mean + (sums - mean * counts) / counts.mean()
 
 
 def _parsed(lines: Iterable[bytes], since: datetime | None) -> list[dict[str, Any]]:
@@ -82,9 +106,10 @@ def _parsed(lines: Iterable[bytes], since: datetime | None) -> list[dict[str, An
     return found if since is None else [line for line in found if datetime.fromisoformat(line["at"]) >= since]
 
 
-def _predictions(lines: list[dict[str, Any]]) -> dict[Key, float]:
+def _predictions(lines: list[dict[str, Any]]) -> dict[Key, tuple[float, str]]:
+    """Seconds, and the hour in which the trip begins, such as ``2026-01-05T08``."""
     return {
-        (line["request_id"], line["index"]): line[contract.TARGET]
+        (line["request_id"], line["index"]): (line[contract.TARGET], line["trip"][contract.PICKUP_TIME][:13])
         for line in lines
         if line[contract.TARGET] is not None and not line["degraded"]
     }

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# The number of labels at which the interval is narrowest, relative to what is possible.
-TIGHTEST_AT = 1_000
-# With fewer, the mean is not yet normal enough for the limit theorem.
-MIN_VALUES = 100
+# The number of values at which the interval is narrowest, relative to what is possible: of hours, four days.
+TIGHTEST_AT = 96
+# With fewer, the mean is not yet normal enough for the limit theorem; a day has so many hours, and each is another.
+MIN_VALUES = 24
 
 
 @dataclass(frozen=True)

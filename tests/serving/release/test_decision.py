@@ -22,6 +22,7 @@ def evidence(**changed: Any) -> Evidence:
             "champion_milliseconds": 0.2,
             "challenger_milliseconds": 0.25,
             "champion_error": 100.0,
+            "labels": 2000,
             "difference": GOOD,
             **changed,
         }
@@ -59,7 +60,7 @@ def test_without_requests_nothing_is_decided() -> None:
 
 
 def test_labels_are_waited_for_before_it_becomes_champion_and_not_before_it_is_tried_on_more() -> None:
-    unsure = evidence(difference=Bounds(0, math.nan, -math.inf, math.inf), champion_error=math.nan)
+    unsure = evidence(labels=0, difference=Bounds(0, math.nan, -math.inf, math.inf), champion_error=math.nan)
     assert decide(unsure, last=False).action is Action.ADVANCE
     held = decide(unsure, last=True)
     assert (held.action, "no label has arrived" in held.reasons[0]) == (Action.HOLD, True)
@@ -86,6 +87,7 @@ def test_who_becomes_champion_was_asked_failed_seldom_and_is_no_worse(
         champion_milliseconds=champion,
         challenger_milliseconds=challenger,
         champion_error=error,
+        labels=predictions,
         difference=Bounds(predictions, 0.0, low, low + width),
     )
     if decide(found, last=True).action is Action.ADVANCE:

@@ -1,16 +1,19 @@
 """Evidence comes from the logs as the service writes them, on the requests that both versions predicted."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from components import contract
 from serving.outcomes import Outcome, OutcomeLog
 from serving.prediction_log import PredictionLog
-from serving.release.evidence import Period, read_evidence
+from serving.release.evidence import Period, by_hour, read_evidence
 from serving.trips import EXAMPLE_TRIP
 
 FEATURES = np.zeros((1, len(contract.MODEL_FEATURES)))
@@ -24,7 +27,8 @@ class Service:
         self.log, self.outcomes = PredictionLog(folder, "trip_duration:b"), OutcomeLog(folder)
 
     def answer(self, request: str, champion: float, challenger: float | None, **changed: Any) -> None:
-        line = {"trips": [EXAMPLE_TRIP], "features": FEATURES, "milliseconds": 0.5, "degraded": False, **changed}
+        trip = {**EXAMPLE_TRIP, contract.PICKUP_TIME: changed.pop("at", EXAMPLE_TRIP[contract.PICKUP_TIME])}
+        line = {"trips": [trip], "features": FEATURES, "milliseconds": 0.5, "degraded": False, **changed}
         with self.log as log:
             log.write(
                 request_id=request, variant="champion", role="answer", model_version="7", seconds=[champion], **line
@@ -49,8 +53,10 @@ def read(service: Service, *, before: timedelta = timedelta(hours=1)) -> Any:
 
 
 def test_errors_are_compared_on_requests_with_a_label_and_a_later_label_counts(service: Service) -> None:
+    first = datetime(2026, 1, 15)
     for number in range(150):
-        service.answer(f"r{number}", champion=600 + number, challenger=600 + number / 2)
+        at = (first + timedelta(minutes=20 * number)).isoformat()
+        service.answer(f"r{number}", champion=600 + number, challenger=600 + number / 2, at=at)
     for number in range(120):
         service.end(f"r{number}", 1)
         service.end(f"r{number}", 600)
@@ -58,7 +64,7 @@ def test_errors_are_compared_on_requests_with_a_label_and_a_later_label_counts(s
     found = read(service)
     assert (found.predictions, found.failures) == (150, 0)
     assert (found.champion_milliseconds, found.challenger_milliseconds) == (0.5, 0.75)
-    assert found.difference.count == 120
+    assert (found.labels, found.difference.count) == (120, 40)
     assert found.champion_error == pytest.approx(np.arange(120).mean())
     assert found.difference.mean == pytest.approx(-np.arange(120).mean() / 2)
     assert found.difference.high < 0
@@ -70,7 +76,7 @@ def test_a_failure_is_counted_and_a_degraded_prediction_is_not_compared(service:
     service.end("r1", 600)
     service.end("r2", 600)
     found = read(service)
-    assert (found.predictions, found.failures, found.difference.count) == (1, 1, 0)
+    assert (found.predictions, found.failures, found.labels) == (1, 1, 0)
 
 
 def test_what_was_before_the_release_or_is_written_by_half_does_not_count(service: Service) -> None:
@@ -84,4 +90,24 @@ def test_what_was_before_the_release_or_is_written_by_half_does_not_count(servic
 
 def test_no_logs_are_no_evidence(service: Service) -> None:
     found = read(service)
-    assert (found.predictions, found.failures, found.difference.count) == (0, 0, 0)
+    assert (found.predictions, found.failures, found.labels) == (0, 0, 0)
+
+
+def test_many_labels_of_one_night_are_no_reason(service: Service) -> None:
+    for number in range(300):
+        service.answer(f"r{number}", champion=600, challenger=700)
+        service.end(f"r{number}", 600)
+    found = read(service)
+    assert (found.labels, found.difference.count) == (300, 1)
+    assert found.difference.mean == 100
+    assert found.difference.low == -math.inf
+
+
+@given(
+    st.lists(st.tuples(st.floats(-1000, 1000), st.integers(0, 30)), min_size=1, max_size=200),
+)
+def test_hours_have_the_mean_of_all_values(given: list[tuple[float, int]]) -> None:
+    values, hours = (np.array(column) for column in zip(*given, strict=True))
+    found = by_hour(values.astype(float), hours)
+    assert len(found) == len(set(hours.tolist()))
+    assert found.mean() == pytest.approx(values.mean(), abs=1e-6)
