@@ -7,6 +7,7 @@ be. So it stays small, and what fails in them ends neither. Killed anywhere, it 
 
 import argparse
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -61,9 +62,10 @@ class Command:
         return self.process is None and now >= self.ended + self.pause
 
     def start(self, now: float) -> None:
-        """Start it; its output goes to this process's log."""
+        """Start it, with a session of its own; its output goes to this process's log."""
         self.began = now
-        self.process = subprocess.Popen([*self.before, sys.executable, "-m", f"monitoring.{self.module}"])
+        command = [*self.before, sys.executable, "-m", f"monitoring.{self.module}"]
+        self.process = subprocess.Popen(command, start_new_session=True)
 
     def reap(self, now: float) -> int | None:
         """The exit status of one that has ended since; None otherwise."""
@@ -73,14 +75,16 @@ class Command:
         self.pause = min(max(2 * self.pause, _FIRST_PAUSE), _LONGEST_PAUSE) if status else 0.0
         return status
 
-    def stop(self) -> None:
-        """End it."""
-        if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(_PATIENCE_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
+    def signal(self, number: int) -> bool:
+        """Send a signal to it and to what it has started, such as a training; returns whether any of it is there."""
+        if self.process is None:
+            return False
+        self.process.poll()
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
 
 
 class Service:
@@ -116,8 +120,13 @@ class Service:
 
     def stop(self) -> None:
         """End what runs; it goes on when the service comes back."""
-        for command in (self._watch, self._act):
-            command.stop()
+        commands, until = (self._watch, self._act), time.monotonic() + _PATIENCE_SECONDS
+        for command in commands:
+            command.signal(signal.SIGTERM)
+        while any(command.signal(0) for command in commands) and time.monotonic() < until:
+            time.sleep(0.05)
+        for command in commands:
+            command.signal(signal.SIGKILL)
 
     def _is_due(self, now: float) -> bool:
         settings, waited = self._settings, now - self._watch.began

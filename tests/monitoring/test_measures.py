@@ -90,6 +90,17 @@ def test_all_that_was_measured_is_shown(calm: WindowResult) -> None:
     assert shown.training_serving_skew == 0.0
 
 
+def test_a_window_is_shown_by_itself_and_not_with_those_before(
+    calm: WindowResult, calm_day: pl.DataFrame, reference: Reference, errors: ErrorReference
+) -> None:
+    far = calm_day.with_columns(pl.col(contract.DISTANCE) + 10)
+    before = a_window(far, reference, errors).profile
+    both = a_window(calm_day, reference, errors, earlier=[before])
+    assert {one.horizon for one in both.drift.columns} == {1, 2}
+    assert measured(both).feature_drift == measured(calm).feature_drift
+    assert measured(both).feature_drifted == measured(calm).feature_drifted
+
+
 def test_what_moved_is_marked(moved: WindowResult) -> None:
     shown = measured(moved)
     assert shown.feature_drifted[contract.DISTANCE] == 1.0
