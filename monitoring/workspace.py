@@ -1,7 +1,7 @@
 """A workspace of Evidently's, in which its UI looks: a folder that the UI watches, or the address of the UI itself.
 
-Evidently's own clients are not used. That of a folder writes files in place, and a UI that meets half a file at its start
-answers every question with an error; that of an address waits without limit, and can neither list nor delete snapshots.
+Evidently's own clients are not used. That of a folder writes files in place, and a UI that meets half a file at its
+start answers every question with an error; that of an address waits without limit, and can neither list nor delete.
 """
 
 import json
