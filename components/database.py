@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from components.platform import Platform
+from components.platform import TableStore
 
 
-def open_engine(platform: Platform) -> Engine:
+def open_engine(platform: TableStore) -> Engine:
     """An engine on the pipelines' database; each connection is opened when it is asked for and closed after use."""
     return create_engine(platform.pipelines_database.get_secret_value(), poolclass=NullPool)
 

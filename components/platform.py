@@ -8,8 +8,8 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class Platform(BaseSettings):
-    """Addresses, buckets and credentials of the stack that this process talks to.
+class TableStore(BaseSettings):
+    """What tables need of a stack: the bucket that they lie in, and the database whose locks say who is next.
 
     Raises:
         pydantic.ValidationError: A variable is missing; the message names it. On the local stack
@@ -18,20 +18,29 @@ class Platform(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
-    stack: str = Field(validation_alias="KEELSON_STACK")
-    mlflow_tracking_uri: str = Field(validation_alias="MLFLOW_TRACKING_URI")
     s3_endpoint: str | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL_S3")
     region: str = Field(validation_alias="AWS_DEFAULT_REGION")
     # Empty on AWS, where Pod Identity supplies short-lived credentials.
     access_key_id: str | None = Field(default=None, validation_alias="AWS_ACCESS_KEY_ID")
     secret_access_key: SecretStr | None = Field(default=None, validation_alias="AWS_SECRET_ACCESS_KEY")
     data_bucket: str = Field(validation_alias="KEELSON_DATA_BUCKET")
+    # The pipelines' own database: studies, promotions, running pipelines (components/database.py).
+    pipelines_database: SecretStr = Field(validation_alias="KEELSON_PIPELINES_DATABASE")
+
+
+class Platform(TableStore):
+    """Addresses, buckets and credentials of the stack that this process talks to.
+
+    Raises:
+        pydantic.ValidationError: As for ``TableStore``.
+    """
+
+    stack: str = Field(validation_alias="KEELSON_STACK")
+    mlflow_tracking_uri: str = Field(validation_alias="MLFLOW_TRACKING_URI")
     artifacts_bucket: str = Field(validation_alias="KEELSON_ARTIFACTS_BUCKET")
     pipeline_root: str = Field(validation_alias="KEELSON_PIPELINE_ROOT")
     # Address of the KFP API, or "local" for kfp.local.
     kfp_endpoint: str = Field(validation_alias="KEELSON_KFP_ENDPOINT")
-    # The pipelines' own database: studies, promotions, running pipelines (components/database.py).
-    pipelines_database: SecretStr = Field(validation_alias="KEELSON_PIPELINES_DATABASE")
     feast_registry: SecretStr = Field(validation_alias="KEELSON_FEAST_REGISTRY")
     feast_online_host: str = Field(validation_alias="KEELSON_FEAST_ONLINE_HOST")
     feast_online_port: int = Field(validation_alias="KEELSON_FEAST_ONLINE_PORT")

@@ -15,7 +15,7 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Tr
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from components.platform import Platform
+from components.platform import TableStore
 
 TRIPS = "trips"
 ZONE_FEATURES_TABLE = "zone_features"
@@ -33,12 +33,12 @@ class WriteConflict(RuntimeError):
     """Another writer was faster more often than is sensible to wait for."""
 
 
-def table_uri(platform: Platform, name: str) -> str:
+def table_uri(platform: TableStore, name: str) -> str:
     """Where a table lies, e.g. ``s3://keelson-data/tables/trips``."""
     return f"s3://{platform.data_bucket}/tables/{name}"
 
 
-def storage_options(platform: Platform) -> dict[str, str]:
+def storage_options(platform: TableStore) -> dict[str, str]:
     """Options for deltalake and polars. Without keys the default AWS chain (Pod Identity) is used."""
     options = {"aws_region": platform.region, "conditional_put": "etag"}
     if platform.s3_endpoint:
@@ -52,7 +52,7 @@ def storage_options(platform: Platform) -> dict[str, str]:
     return options
 
 
-def scan(platform: Platform, name: str, version: int | None = None) -> pl.LazyFrame:
+def scan(platform: TableStore, name: str, version: int | None = None) -> pl.LazyFrame:
     """One version of a table, read lazily; the newest if no version is given.
 
     Raises:
@@ -62,7 +62,7 @@ def scan(platform: Platform, name: str, version: int | None = None) -> pl.LazyFr
     return pl.scan_delta(table_uri(platform, name), version=version, storage_options=storage_options(platform))
 
 
-def files(platform: Platform, name: str, version: int) -> Iterator[pl.DataFrame]:
+def files(platform: TableStore, name: str, version: int) -> Iterator[pl.DataFrame]:
     """One version of a table, file by file: for what looks at each row once and must not hold them all.
 
     Raises:
@@ -72,18 +72,18 @@ def files(platform: Platform, name: str, version: int) -> Iterator[pl.DataFrame]
         yield pl.read_parquet(uri, storage_options=storage_options(platform))
 
 
-def latest_version(platform: Platform, name: str) -> int | None:
+def latest_version(platform: TableStore, name: str) -> int | None:
     """The newest version's number, or None where the table does not exist."""
     table = _newest(platform, name)
     return None if table is None else table.version()
 
 
-def version_rows(platform: Platform, name: str, version: int) -> int:
+def version_rows(platform: TableStore, name: str, version: int) -> int:
     """How many rows a version has, from its files' statistics; no data is read."""
     return _open(platform, name, version).count()
 
 
-def find_version(platform: Platform, name: str, fingerprint: str) -> int | None:
+def find_version(platform: TableStore, name: str, fingerprint: str) -> int | None:
     """The version that holds this content, or None."""
     table = _newest(platform, name)
     return None if table is None else table.transaction_version(fingerprint)
@@ -95,7 +95,7 @@ def find_version(platform: Platform, name: str, fingerprint: str) -> int | None:
     wait=wait_random_exponential(multiplier=0.1, max=5),
     reraise=True,
 )
-def write_version(platform: Platform, name: str, data: pa.Table | Path, fingerprint: str) -> int:
+def write_version(platform: TableStore, name: str, data: pa.Table | Path, fingerprint: str) -> int:
     """Write ``data`` as the table's newest version; content that a version already holds is not written again.
 
     Args:
@@ -155,14 +155,14 @@ def _stream(data: pa.Table | Path) -> Iterator[pa.Table | pa.RecordBatchReader]:
         yield pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
 
 
-def _newest(platform: Platform, name: str) -> DeltaTable | None:
+def _newest(platform: TableStore, name: str) -> DeltaTable | None:
     try:
         return DeltaTable(table_uri(platform, name), storage_options=storage_options(platform))
     except TableNotFoundError:
         return None
 
 
-def _open(platform: Platform, name: str, version: int | None) -> DeltaTable:
+def _open(platform: TableStore, name: str, version: int | None) -> DeltaTable:
     newest = latest_version(platform, name)
     if newest is None:
         raise TableError(f"table '{name}' does not exist in {table_uri(platform, name)}: run the training pipeline")

@@ -1,32 +1,40 @@
 """``python -m monitoring.collect``: take what the service wrote into its journals into the tables of the log, once, and
-let go of what is over its time.
+let go of what is over its time; or, with ``--every SECONDS``, again and again until told to stop, and once more then.
 
 A line counts where it is whole. The last line of a file is left alone while the file's writer lives, and told apart as
 cut off once it does not. Lines that are no rows go into the table of rejected lines, as they are. Killed anywhere, the
 next call goes on behind the last commit: rows come with the progress that they belong to (``monitoring.log_tables``).
 """
 
+import argparse
 import json
+import logging
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from deltalake.exceptions import DeltaError
+from sqlalchemy.exc import SQLAlchemyError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from components.database import alone, open_engine
 from components.journal import is_finished, segments
-from components.platform import Platform
+from components.log_lines import log_as_json
+from components.platform import TableStore
 from monitoring import log_tables
 from monitoring.lines import KINDS, REJECTED_LOG, REJECTED_SCHEMA, Kind, Line, Rejected, parse, rejected_rows
-from monitoring.retention import expire
+from monitoring.retention import expire, expire_journals
 from monitoring.settings import MonitoringSettings
 
 # Read at once and written in one commit; memory is about ten times that.
 BATCH_BYTES = 32 * 2**20
 # A longer line is no line; it is told apart in pieces.
 MAX_LINE_BYTES = 2**20
+_LOG = logging.getLogger("monitoring.collect")
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ class Batch:
     progress: dict[str, int]
 
 
-def collect(platform: Platform, folder: Path) -> Collected:
+def collect(platform: TableStore, folder: Path) -> Collected:
     """Take in all whole lines that are not in the tables yet.
 
     Args:
@@ -66,7 +74,7 @@ def collect(platform: Platform, folder: Path) -> Collected:
         return collect_unlocked(platform, folder)
 
 
-def collect_unlocked(platform: Platform, folder: Path) -> Collected:
+def collect_unlocked(platform: TableStore, folder: Path) -> Collected:
     """``collect`` for the holder of ``log_tables.LOCK``."""
     total = Collected()
     for kind in KINDS:
@@ -86,7 +94,7 @@ def collect_unlocked(platform: Platform, folder: Path) -> Collected:
     wait=wait_random_exponential(multiplier=0.1, max=5),
     reraise=True,
 )
-def _take(platform: Platform, folder: Path, kind: Kind) -> tuple[int, int] | None:
+def _take(platform: TableStore, folder: Path, kind: Kind) -> tuple[int, int] | None:
     """One batch: rows and rejected lines that it added; None where there was nothing to read."""
     table = log_tables.opened(platform, kind.table, kind.schema)
     batch = read_batch(folder, kind.journal, lambda segment: log_tables.offset(table, segment))
@@ -99,7 +107,7 @@ def _take(platform: Platform, folder: Path, kind: Kind) -> tuple[int, int] | Non
     return len(rows), added
 
 
-def _tell_apart(platform: Platform, kind: Kind, rejected: list[Rejected], progress: dict[str, int]) -> int:
+def _tell_apart(platform: TableStore, kind: Kind, rejected: list[Rejected], progress: dict[str, int]) -> int:
     """Keep lines that are no rows; those that one who was killed before its rows had kept are not kept again."""
     table = log_tables.opened(platform, REJECTED_LOG, REJECTED_SCHEMA)
     known = {segment: log_tables.offset(table, segment) for segment in progress}
@@ -155,14 +163,58 @@ def _lines(segment: Path, start: int, limit: int) -> Iterator[Line]:
         yield Line(segment.name, start, rest, is_whole=False)
 
 
-def main() -> int:
-    """Collect once and print a JSON line with what was added and what expired; returns the exit status."""
-    platform, settings = Platform(), MonitoringSettings()  # pyright: ignore[reportCallIssue]
-    added = collect(platform, settings.journals)
-    expired = expire(platform, settings, datetime.now(UTC))
-    print(json.dumps({**asdict(added), "expired": asdict(expired)}))
-    return 0
+def main(arguments: list[str]) -> int:
+    """Collect and print a JSON line with what was added and what expired; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m monitoring.collect", description=__doc__)
+    parser.add_argument("--every", type=_seconds, metavar="SECONDS", help="go on until told to stop; rows never expire")
+    every = parser.parse_args(arguments).every
+    store, settings = TableStore(), MonitoringSettings()  # pyright: ignore[reportCallIssue]
+    if settings.journals is None:
+        parser.error("there is no folder of journals: set KEELSON_PREDICTION_LOG to the one that the service writes to")
+    if every is None:
+        added = collect(store, settings.journals)
+        print(json.dumps({**asdict(added), "expired": asdict(expire(store, settings, datetime.now(UTC)))}))
+        return 0
+    return keep_collecting(store, settings, settings.journals, every)
+
+
+def keep_collecting(store: TableStore, settings: MonitoringSettings, folder: Path, seconds: float) -> int:
+    """Collect until SIGTERM or SIGINT, and once more: who writes the journals has ended by then.
+
+    What fails is told and tried again the next time. Rows never expire here: who may only add to the tables can do all
+    of this.
+
+    Returns:
+        The exit status: 1 where the last time failed, so that lines may be left.
+    """
+    log_as_json()
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    while not stopped.is_set():
+        _collect_or_tell(store, settings, folder)
+        stopped.wait(seconds)
+    return 0 if _collect_or_tell(store, settings, folder) else 1
+
+
+def _collect_or_tell(store: TableStore, settings: MonitoringSettings, folder: Path) -> bool:
+    try:
+        added = collect(store, folder)
+        expired = expire_journals(store, settings, datetime.now(UTC))
+    except (DeltaError, OSError, SQLAlchemyError, log_tables.Overtaken) as error:
+        _LOG.error("nothing could be taken in: %s", error)
+        return False
+    if added != Collected() or expired:
+        _LOG.info("took in %s", json.dumps({**asdict(added), "expired": expired}))
+    return True
+
+
+def _seconds(given: str) -> float:
+    seconds = float(given)
+    if not 1 <= seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{given} is not from 1 to 86400: give the seconds between two times")
+    return seconds
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

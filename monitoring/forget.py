@@ -192,6 +192,8 @@ def main() -> int:
     parser.add_argument("key", help="a request's id, or a trip's key")
     key = parser.parse_args().key
     settings = MonitoringSettings()  # pyright: ignore[reportCallIssue]
+    if settings.journals is None:
+        parser.error("there is no folder of journals: set KEELSON_PREDICTION_LOG to the one that the service writes to")
     print(json.dumps(asdict(forget(Platform(), settings.journals, key))))  # pyright: ignore[reportCallIssue]
     return 0
 

@@ -12,7 +12,7 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Tr
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from components import tables
-from components.platform import Platform
+from components.platform import TableStore
 from components.served.tables import AT, DAY
 
 # Who reads journals into tables, takes rows out or deletes files of theirs holds this lock in the pipelines' database.
@@ -21,19 +21,20 @@ LOCK = "log tables"
 # Of the other columns no smallest and largest values are kept in the table's own log: a row that is taken out would
 # live on there.
 _CONFIGURATION = {"delta.dataSkippingStatsColumns": AT}
-_HOOKS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=True)
+# Who collects may add to a table and delete nothing, so old entries of its log go by ``purge``.
+_HOOKS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 
 
 class Overtaken(RuntimeError):
     """Another writer committed since the table was read; nothing was written."""
 
 
-def opened(platform: Platform, name: str, schema: pa.Schema) -> DeltaTable:
+def opened(platform: TableStore, name: str, schema: pa.Schema) -> DeltaTable:
     """The newest version of a table; an empty one is made where there is none."""
     return existing(platform, name) or _created(platform, name, schema)
 
 
-def existing(platform: Platform, name: str) -> DeltaTable | None:
+def existing(platform: TableStore, name: str) -> DeltaTable | None:
     """The newest version of a table, or None where there is none."""
     try:
         return DeltaTable(tables.table_uri(platform, name), storage_options=tables.storage_options(platform))
@@ -89,12 +90,14 @@ def delete(table: DeltaTable, predicate: str) -> int:
 
 def purge(table: DeltaTable, hours: int = 0) -> int:
     """Delete files that no longer belong to the table, also those of writers that were killed; returns how many.
+    Entries of its log that are over their time (30 days) go as well.
 
     Only for the holder of ``LOCK``: a writer's files do not belong to the table before its commit.
 
     Args:
         hours: Files that were left later than so long ago are kept, for readers of old versions.
     """
+    table.cleanup_metadata()
     left = table.vacuum(retention_hours=hours, enforce_retention_duration=False, dry_run=False, full=True)
     return len(left)
 
@@ -118,7 +121,7 @@ def _commit(progress: Mapping[str, int]) -> CommitProperties:
     return CommitProperties(app_transactions=offsets, max_commit_retries=0)
 
 
-def _created(platform: Platform, name: str, schema: pa.Schema) -> DeltaTable:
+def _created(platform: TableStore, name: str, schema: pa.Schema) -> DeltaTable:
     try:
         return DeltaTable.create(
             tables.table_uri(platform, name),

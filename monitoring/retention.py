@@ -9,7 +9,7 @@ from deltalake import DeltaTable
 
 from components.database import alone, open_engine
 from components.journal import blank, is_finished, segments, whole_lines
-from components.platform import Platform
+from components.platform import TableStore
 from components.served.tables import DAY
 from monitoring import log_tables
 from monitoring.lines import KINDS, REJECTED_LOG
@@ -34,8 +34,8 @@ class Expired:
     journals: int
 
 
-def expire(platform: Platform, settings: MonitoringSettings, now: datetime) -> Expired:
-    """Delete what is over its time, and write the small files of days that are over together.
+def expire(platform: TableStore, settings: MonitoringSettings, now: datetime) -> Expired:
+    """Delete rows and journals that are over their time.
 
     Args:
         now: With a time zone.
@@ -43,13 +43,32 @@ def expire(platform: Platform, settings: MonitoringSettings, now: datetime) -> E
     Raises:
         monitoring.log_tables.Overtaken: Another writer was faster; nothing is lost, call again.
     """
+    return Expired(rows=expire_rows(platform, settings, now), journals=expire_journals(platform, settings, now))
+
+
+def expire_rows(platform: TableStore, settings: MonitoringSettings, now: datetime) -> int:
+    """Delete rows that are over their time, and write the small files of days that are over together.
+
+    Returns:
+        How many rows went.
+
+    Raises:
+        monitoring.log_tables.Overtaken: As for ``expire``.
+    """
     with alone(open_engine(platform), log_tables.LOCK):
-        rows = sum(_expire_rows(platform, name, now.date(), settings.retention_days) for name in TABLES)
-        last = (now - timedelta(days=settings.journal_retention_days)).timestamp()
-        return Expired(rows=rows, journals=_expire_journals(platform, settings.journals, last))
+        return sum(_expire_rows(platform, name, now.date(), settings.retention_days) for name in TABLES)
 
 
-def _expire_rows(platform: Platform, name: str, today: date, days: int) -> int:
+def expire_journals(platform: TableStore, settings: MonitoringSettings, now: datetime) -> int:
+    """Delete journals that are over their time and in the tables to their end; returns how many."""
+    if settings.journals is None:
+        return 0
+    last = (now - timedelta(days=settings.journal_retention_days)).timestamp()
+    with alone(open_engine(platform), log_tables.LOCK):
+        return _expire_journals(platform, settings.journals, last)
+
+
+def _expire_rows(platform: TableStore, name: str, today: date, days: int) -> int:
     table = log_tables.existing(platform, name)
     if table is None:
         return 0
@@ -66,7 +85,7 @@ def _files_by_day(table: DeltaTable) -> Counter[str]:
     return Counter(uri.rpartition(f"{DAY}=")[2].partition("/")[0] for uri in table.file_uris())
 
 
-def _expire_journals(platform: Platform, folder: Path, last: float) -> int:
+def _expire_journals(platform: TableStore, folder: Path, last: float) -> int:
     """Delete files that were last written before a time and are in the tables to their end; returns how many."""
     count = 0
     for kind in KINDS:

@@ -138,9 +138,9 @@ class Service:
         return waited >= settings.collect_seconds and written_since(settings.journals, time.time() - waited)
 
 
-def written_since(journals: Path, moment: float) -> bool:
+def written_since(journals: Path | None, moment: float) -> bool:
     """Whether something was written into a folder's journals since a time, seconds since the epoch."""
-    if not journals.exists():
+    if journals is None or not journals.exists():
         return False
     return any(file.stat().st_mtime >= moment for file in journals.iterdir())
 

@@ -28,7 +28,7 @@ class MonitoringSettings(BaseSettings):
     """Read once, when a command starts.
 
     Attributes:
-        journals: Folder in which the service keeps its journals.
+        journals: Folder in which the service keeps its journals; without one they are taken in elsewhere.
         retention_days: How long the tables keep predictions and outcomes. 90 days hold what a training looks at, 8
             weeks of trips, and the 4 weeks before them that its features are computed from.
         journal_retention_days: How long a finished journal is kept once its rows are in the tables. A release reads
@@ -49,12 +49,12 @@ class MonitoringSettings(BaseSettings):
         workspace: Of Evidently: a folder, or the address of its service.
 
     Raises:
-        pydantic.ValidationError: ``KEELSON_PREDICTION_LOG`` is missing, or a value is not allowed; the message says.
+        pydantic.ValidationError: A value is not allowed; the message says.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_nested_delimiter="__")
 
-    journals: Path = Field(validation_alias="KEELSON_PREDICTION_LOG")
+    journals: Path | None = Field(default=None, validation_alias="KEELSON_PREDICTION_LOG")
     retention_days: int = Field(default=90, ge=1, validation_alias="KEELSON_LOG_RETENTION_DAYS")
     journal_retention_days: int = Field(default=7, ge=1, validation_alias="KEELSON_JOURNAL_RETENTION_DAYS")
     database_schema: str = Field(

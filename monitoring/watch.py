@@ -52,7 +52,8 @@ def watch(platform: Platform, settings: MonitoringSettings, now: datetime) -> li
     with alone(engine, "monitor windows", wait=False) as lock:
         if lock is None:
             return []
-        collect(platform, settings.journals)
+        if settings.journals is not None:
+            collect(platform, settings.journals)
         told = settings.clock.told(now)
         for start, end in due_windows(told, newest_end(engine), settings.window, settings.delay):
             window = _look_at(platform, engine, settings, start, end, now)

@@ -50,12 +50,15 @@ _PIPELINE_BUCKETS = (
     BucketGrant(bucket="data", prefix="", actions=(*WRITE, *DELETE)),
     BucketGrant(bucket="models", prefix="", actions=WRITE),
 )
+# The tables of the log (monitoring/retention.py).
+LOG_TABLES = tuple(f"tables/{name}/" for name in ("prediction_log", "outcome_log", "rejected_log"))
 _WRITE_SECRET = ("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret", "secretsmanager:PutSecretValue")
 # Those that the database bootstrap fills.
 BOOTSTRAPPED_SECRETS = (
     "mlflow-database",
     "feast-database",
     "pipelines-database",
+    "log-lock-database",
     "kubeflow-database",
     "grafana",
     "sign-in",
@@ -97,17 +100,20 @@ ACCESS: tuple[Access, ...] = (
     Access(
         namespace="serving",
         service_account="serving",
-        why="the bundle loads its model and writes the prediction log",
+        why="the bundle loads its model, and what it logs is added to the tables of the log",
         buckets=(
             BucketGrant(bucket="models", prefix="", actions=READ),
-            BucketGrant(bucket="data", prefix="predictions/", actions=WRITE),
+            *(BucketGrant(bucket="data", prefix=prefix, actions=WRITE) for prefix in LOG_TABLES),
         ),
     ),
     Access(
         namespace="monitoring",
         service_account="monitor",
-        why="the monitor reads predictions and labels and writes its results",
-        buckets=(BucketGrant(bucket="data", prefix="", actions=WRITE),),
+        why="the monitor reads trips and the log of predictions, and lets go of what in the log is over its time",
+        buckets=(
+            BucketGrant(bucket="data", prefix="", actions=READ),
+            *(BucketGrant(bucket="data", prefix=prefix, actions=(*WRITE, *DELETE)) for prefix in LOG_TABLES),
+        ),
     ),
     Access(
         namespace="database",

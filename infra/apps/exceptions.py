@@ -11,6 +11,10 @@ OWNS_VOLUME = {
     "kube-score/deployment-replicas": "one process owns the volume",
     "kube-score/deployment-strategy": "the old process must let go of the volume before the new one takes it",
 }
+ONE_AT_A_TIME = {
+    "kube-score/deployment-replicas": "one process does the work, and a second one would wait for it",
+    "kube-score/deployment-strategy": "the old process must end before the new one starts",
+}
 SECRET_VARIABLE = {"checkov/CKV_K8S_35": "the program reads the address of its database from a variable only"}
 
 

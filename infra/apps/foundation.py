@@ -54,8 +54,8 @@ class Foundation:
         mysql: ``None`` where MySQL runs inside the cluster.
         mysql_volume: EBS volume of the MySQL inside the cluster and its zone, ``None`` where MySQL is on RDS.
         secrets: Names of the Secrets Manager secrets that the database bootstrap fills and External Secrets reads,
-            ``{"mlflow-database": ..., "feast-database": ..., "pipelines-database": ..., "kubeflow-database": ...,
-            "grafana": ..., "sign-in": ..., "alert-webhook": ...}``.
+            ``{"mlflow-database": ..., "feast-database": ..., "pipelines-database": ...,
+            "log-lock-database": ..., "kubeflow-database": ..., "grafana": ..., "sign-in": ..., "alert-webhook": ...}``.
         repositories: Addresses of the image repositories, ``{"components": ..., "serving": ...}``.
         interruption_queue: SQS queue of Karpenter.
         node_role: Name of the IAM role of Karpenter's nodes.

@@ -1,16 +1,42 @@
-"""Evidently's UI over a workspace of monitoring snapshots, and the account that the monitor runs as."""
+"""The monitor, and Evidently's UI over the workspace that it keeps its snapshots in."""
 
 import pulumi
 from pulumi_kubernetes import core, meta
 
 from infra.apps.application import Server
+from infra.apps.contract import AUTHORITY, AUTHORITY_FOLDER, CONFIGURATION, SECRETS, address
 from infra.apps.environment import NO_TELEMETRY
 from infra.apps.workload import Check, Probes, Size, Workload
 
 NAMESPACE = "monitoring"
-PORT = 8000
+PORT, METRICS_PORT = 8000, 8080
 _WORKSPACE = "/var/lib/evidently"
 _GIB = 5
+
+
+def monitor(image: pulumi.Input[str], digest: pulumi.Input[str]) -> Workload:
+    """The monitor: a small service, and the processes that it starts one at a time of a kind."""
+    return Workload(
+        namespace=NAMESPACE,
+        name="monitor",
+        component="monitoring",
+        image=image,
+        command=["python", "-m", "monitoring.service"],
+        arguments=["--host", "0.0.0.0", "--port", str(METRICS_PORT)],  # noqa: S104 (a pod)
+        # At rest 50 MB; a look at a window is up to 1 GB for some seconds.
+        size=Size(cpu=30, memory=224, memory_limit=3072, disk=1024, burst=40),
+        ports={"metrics": METRICS_PORT},
+        probes=Probes(alive=Check(port="metrics", path="/healthz"), ready=Check(port="metrics", path="/metrics")),
+        environment={**NO_TELEMETRY, "KEELSON_EVIDENTLY_WORKSPACE": address("evidently", NAMESPACE, PORT)},
+        configuration=[CONFIGURATION],
+        secrets=[SECRETS],
+        secret_files={AUTHORITY_FOLDER: AUTHORITY},
+        scratch={"/tmp": 512},  # noqa: S108 (a path in the pod, where nobody else is)
+        alone=True,
+        # What runs goes on where it was, with the next pod.
+        grace_seconds=60,
+        digest=digest,
+    )
 
 
 def evidently(image: pulumi.Input[str]) -> Workload:
@@ -22,7 +48,8 @@ def evidently(image: pulumi.Input[str]) -> Workload:
         image=image,
         command=["python", "-m", "evidently.cli", "ui"],
         arguments=["--host", "0.0.0.0", "--port", str(PORT), "--workspace", _WORKSPACE],  # noqa: S104 (a pod)
-        size=Size(cpu=20, memory=288, memory_limit=768),
+        # 330 MB, and 2.2 MB for each snapshot: all are in memory, of 90 days.
+        size=Size(cpu=20, memory=352, memory_limit=1024),
         ports={"http": PORT},
         probes=Probes(alive=Check(port="http", path="/api/version"), ready=Check(port="http", path="/api/projects")),
         environment=NO_TELEMETRY,
@@ -31,17 +58,18 @@ def evidently(image: pulumi.Input[str]) -> Workload:
 
 
 class Monitor(pulumi.ComponentResource):
-    """Evidently's UI, and the service account ``monitor``, whose rights in AWS are in ``access.ACCESS``."""
+    """The monitor, whose account's rights in AWS are in ``access.ACCESS``, and Evidently's UI."""
 
-    def __init__(self, name: str, *, image: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        image: pulumi.Input[str],
+        digest: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
         super().__init__("keelson:apps:Monitor", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        core.v1.ServiceAccount(
-            f"{name}-account",
-            metadata=meta.v1.ObjectMetaArgs(name="monitor", namespace=NAMESPACE),
-            automount_service_account_token=False,
-            opts=child,
-        )
         core.v1.PersistentVolumeClaim(
             f"{name}-workspace",
             metadata=meta.v1.ObjectMetaArgs(
@@ -58,4 +86,5 @@ class Monitor(pulumi.ComponentResource):
         )
         # One process owns a workspace, so there is one copy.
         Server(f"{name}-evidently", evidently(image), replicas=1, opts=child)
+        Server(f"{name}-service", monitor(image, digest), replicas=1, opts=child)
         self.register_outputs({})

@@ -42,6 +42,7 @@ MONITORS: tuple[Monitor, ...] = (
         # The analysis of a roll-out looks at two minutes.
         interval="15s",
     ),
+    Monitor(name="monitor", namespace="monitoring", labels=_application("monitor"), port=8080),
     Monitor(name="kubeflow-pipelines", namespace="kubeflow", labels={"app": "ml-pipeline"}, port=8888),
     Monitor(name="workflow-controller", namespace="kubeflow", labels={"app": "workflow-controller"}, port=9090),
     Monitor(

@@ -7,10 +7,10 @@ from infra.apps.workload import Workload, selector
 
 
 def deployment(workload: Workload, replicas: int) -> apps.v1.DeploymentSpecArgs:
-    """A server that is replaced without a gap, or, where it owns a volume, after the old one is gone."""
+    """A server that is replaced without a gap, or, where there must never be two, after the old one is gone."""
     strategy = (
         apps.v1.DeploymentStrategyArgs(type="Recreate")
-        if workload.claims
+        if workload.claims or workload.alone
         else apps.v1.DeploymentStrategyArgs(
             type="RollingUpdate",
             rolling_update=apps.v1.RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0),

@@ -113,8 +113,8 @@ _AWS_USERS: tuple[tuple[Pods, str], ...] = (
     (PIPELINE_STEPS, "tables, artifacts and models in S3"),
     (MLFLOW, "artifacts in S3"),
     (FEAST_MATERIALISATION, "tables in S3"),
-    (SERVING, "prediction log in S3"),
-    (MONITOR, "predictions, labels and results in S3"),
+    (SERVING, "tables of the log in S3"),
+    (MONITOR, "log of predictions and trips in S3"),
     (BOOTSTRAP, "secrets in Secrets Manager"),
     (EXTERNAL_SECRETS, "secrets in Secrets Manager"),
 )
@@ -142,6 +142,8 @@ OPENINGS: tuple[Opening, ...] = (
     Opening(source=FEAST, target=_RDS, ports=(5432,), why="registry and online store"),
     Opening(source=FEAST_REGISTRY, target=_RDS, ports=(5432,), why="applies the definitions"),
     Opening(source=FEAST_MATERIALISATION, target=_RDS, ports=(5432,), why="fills the online store"),
+    Opening(source=SERVING, target=_RDS, ports=(5432,), why="the lock of the log's tables"),
+    Opening(source=MONITOR, target=_RDS, ports=(5432,), why="what it knows and did, and locks"),
     Opening(source=PIPELINE_STEPS, target=_RDS, ports=(5432,), why="steps apply and fill the feature store"),
     Opening(source=BOOTSTRAP, target=_RDS, ports=(5432,), why="makes databases and users"),
     Opening(source=BOOTSTRAP, target=_RDS, ports=(3306,), why="makes databases and users", when="mysql on RDS"),
@@ -177,7 +179,6 @@ OPENINGS: tuple[Opening, ...] = (
     Opening(source=PROMETHEUS, target=_everything("kuberay"), ports=(8080,), why="metrics"),
     Opening(source=PROMETHEUS, target=_everything("nvidia"), ports=(9400,), why="metrics"),
     Opening(source=MONITOR, target=MLFLOW, ports=(5000,), why="which model is champion"),
-    Opening(source=MONITOR, target=FEAST, ports=(6566,), why="checks online features"),
     Opening(source=MONITOR, target=PIPELINE_API, ports=(8888,), why="starts a training run"),
     # From the Kubernetes API
     Opening(source=_FROM_KUBERNETES, target=PIPELINE_API, ports=(8888,), why="runs submitted through `services/proxy`"),

@@ -38,11 +38,21 @@ def template(workload: Workload, restart: str = "Always") -> core.v1.PodTemplate
             ),
             topology_spread_constraints=_spread(workload),
             affinity=_apart(workload),
-            init_containers=[_container(_preparation(workload))] if workload.preparation else None,
+            init_containers=_before(workload) or None,
             containers=[_container(workload)],
             volumes=_volumes(workload),
         ),
     )
+
+
+def _before(workload: Workload) -> list[core.v1.ContainerArgs]:
+    made = [_container(_preparation(workload))] if workload.preparation else []
+    if workload.beside is not None:
+        # Kubernetes ends such a container after the pod's own have ended.
+        beside = _container(replace(workload.beside, user=workload.user, probes=None, disks=workload.disks))
+        beside.restart_policy = "Always"
+        made.append(beside)
+    return made
 
 
 def _container(workload: Workload) -> core.v1.ContainerArgs:
@@ -183,6 +193,11 @@ def _mounts(workload: Workload) -> list[core.v1.VolumeMountArgs]:
 
 
 def _volumes(workload: Workload) -> list[core.v1.VolumeArgs]:
+    if workload.beside is not None:
+        beside = workload.beside
+        scratch = {**beside.scratch, **workload.scratch}
+        files = {**beside.secret_files, **workload.secret_files}
+        return _volumes(replace(workload, beside=None, scratch=scratch, secret_files=files))
     return [
         *(
             core.v1.VolumeArgs(

@@ -6,9 +6,10 @@ import pulumi
 from pulumi_kubernetes import core, meta
 
 from infra.apps.canary import CanaryServer
-from infra.apps.contract import address
+from infra.apps.contract import AUTHORITY, AUTHORITY_FOLDER, LIBPQ, address
 from infra.apps.environment import NO_TELEMETRY
-from infra.apps.workload import Check, Probes, Size, Workload
+from infra.apps.foundation import Foundation
+from infra.apps.workload import Check, Probes, SecretKey, Size, Workload
 from infra.settings.cloud import CloudSettings
 from infra.settings.traffic import content
 
@@ -17,6 +18,7 @@ PORT = 3000
 # The user of an image that BentoML makes; its files are its own.
 BENTOML_USER = 1034
 TRAFFIC = "serving-traffic"
+LOCK_SECRET = "log-lock-database"  # noqa: S105 (a name)
 _HOME = "/var/lib/bentoml"
 _TRAFFIC_FOLDER, _TRAFFIC_FILE = "/etc/keelson/traffic", "traffic.json"
 _PREDICTIONS = "/var/lib/keelson/predictions"
@@ -24,6 +26,9 @@ _PREDICTIONS = "/var/lib/keelson/predictions"
 _PREDICTIONS_DISK = 10
 # Callers go on sending for some seconds after a pod has left its Service, and BentoML gives a request up to 60 s.
 _DRAIN_SECONDS, _GRACE_SECONDS = 15, 60
+# What was logged waits so long at most until it is in the tables, and is lost with a node. Once the service has ended,
+# what is left is taken in.
+_COLLECT_SECONDS, _LAST_COLLECT_SECONDS = 60, 30
 _MOST_PER_LEAST = 4
 _IMAGE_USER = "the image is made by BentoML for its user 1034, to whom the bundle's files belong"
 
@@ -60,19 +65,44 @@ def size(measured: Measured) -> Size:
     )
 
 
-def image(repository: pulumi.Input[str], bundle: str) -> pulumi.Output[str]:
+def bundle_image(repository: pulumi.Input[str], bundle: str) -> pulumi.Output[str]:
     """Address of a bundle's image: the stack's repository with the tag of ``<name>:<tag>``."""
     return pulumi.Output.concat(repository, ":", bundle.partition(":")[2])
 
 
-def workload(image: pulumi.Input[str]) -> Workload:
-    """The bundle's server. It is given no credentials but those to its own buckets."""
+def collector(image: pulumi.Input[str], foundation: Foundation) -> Workload:
+    """Takes what a pod has logged into the tables of the log, until the pod's end: the disk goes with the pod."""
+    return Workload(
+        namespace=NAMESPACE,
+        name="collect",
+        component="serving",
+        image=image,
+        command=["python", "-m", "monitoring.collect"],
+        arguments=["--every", str(_COLLECT_SECONDS)],
+        # At rest 120 MB; a batch of the log is some hundred more.
+        size=Size(cpu=10, memory=160, memory_limit=1024),
+        environment={
+            **NO_TELEMETRY,
+            **LIBPQ,
+            "AWS_DEFAULT_REGION": foundation.region,
+            "KEELSON_DATA_BUCKET": foundation.buckets.data,
+            # Who signs in by it may take locks, and nothing else.
+            "KEELSON_PIPELINES_DATABASE": SecretKey(secret=LOCK_SECRET, key="uri"),
+            "KEELSON_PREDICTION_LOG": _PREDICTIONS,
+        },
+        secret_files={AUTHORITY_FOLDER: AUTHORITY},
+    )
+
+
+def workload(image: pulumi.Input[str], beside: Workload) -> Workload:
+    """The bundle's server, which is given no credentials, and beside it what collects its log."""
     return Workload(
         namespace=NAMESPACE,
         name=NAME,
         component="serving",
         image=image,
         arguments=["serve"],
+        beside=beside,
         size=size(MEASURED),
         user=BENTOML_USER,
         ports={"http": PORT},
@@ -91,7 +121,7 @@ def workload(image: pulumi.Input[str]) -> Workload:
         config_files={_TRAFFIC_FOLDER: TRAFFIC},
         disks={_PREDICTIONS: _PREDICTIONS_DISK},
         drain_seconds=_DRAIN_SECONDS,
-        grace_seconds=_GRACE_SECONDS,
+        grace_seconds=_GRACE_SECONDS + _LAST_COLLECT_SECONDS,
         exceptions={
             "kube-score/container-security-context-user-group-id": _IMAGE_USER,
             "checkov/CKV_K8S_40": _IMAGE_USER,
@@ -108,6 +138,8 @@ class Serving(pulumi.ComponentResource):
         name: str,
         *,
         repository: pulumi.Input[str],
+        image: pulumi.Input[str],
+        foundation: Foundation,
         settings: CloudSettings,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -123,7 +155,7 @@ class Serving(pulumi.ComponentResource):
             )
             CanaryServer(
                 f"{name}-server",
-                workload(image(repository, settings.bundle)),
+                workload(bundle_image(repository, settings.bundle), collector(image, foundation)),
                 replicas=settings.replicas,
                 most=settings.replicas * _MOST_PER_LEAST if settings.replicas > 1 else None,
                 opts=child,

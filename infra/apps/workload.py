@@ -76,6 +76,8 @@ class Workload:
         name: Name of its objects, and its label ``app.kubernetes.io/name``.
         command: Program and its first arguments; none runs the image's own.
         preparation: Command that must succeed first, in the same image, with the same folders.
+        beside: What runs in the same pod from before it starts until after it has ended, with its disks and user, and
+            an image, variables and a size of its own.
         ports: ``{name: number}``.
         environment: Variables. A ``SecretKey`` is read by the kubelet; its value is never in the program's state.
         configuration: ConfigMaps whose keys become variables.
@@ -86,6 +88,7 @@ class Workload:
         claims: Folders on volumes that outlive the pod, ``{path: PersistentVolumeClaim}``.
         disks: Folders on disks of the pod's own, which go when it goes, ``{path: GiB}``. A full one fails the write; a
             full scratch folder has the pod evicted.
+        alone: Its old process ends before the new one starts.
         user: User and group of the process, and group of its volumes.
         drain_seconds: How long it goes on serving after it was told to stop, while load balancers take it out.
         grace_seconds: How long after that it may take to finish.
@@ -102,6 +105,7 @@ class Workload:
     command: Sequence[str] = ()
     arguments: Sequence[str] = ()
     preparation: Sequence[str] = ()
+    beside: "Workload | None" = None
     service_account: str | None = None
     priority: str = SERVICE
     ports: Mapping[str, int] = field(default_factory=dict)
@@ -114,6 +118,7 @@ class Workload:
     secret_files: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, str] = field(default_factory=dict)
     disks: Mapping[str, int] = field(default_factory=dict)
+    alone: bool = False
     user: int = USER
     drain_seconds: int = 0
     grace_seconds: int = 30
@@ -160,10 +165,13 @@ def excused(workload: Workload, replicas: int = 0) -> Workload:
         replicas: Copies of a server; 0 for everything else, which linters do not ask about copies.
     """
     found = dict(exceptions.ALWAYS)
-    if any(isinstance(value, SecretKey) for value in workload.environment.values()) or workload.secrets:
+    variables = [*workload.environment.values(), *(workload.beside.environment.values() if workload.beside else ())]
+    if any(isinstance(value, SecretKey) for value in variables) or workload.secrets:
         found |= exceptions.SECRET_VARIABLE
     if workload.claims and replicas:
         found |= exceptions.OWNS_VOLUME
+    elif workload.alone and replicas:
+        found |= exceptions.ONE_AT_A_TIME
     elif replicas == 1:
         found |= exceptions.ONE_COPY
     return replace(workload, exceptions={**found, **workload.exceptions})

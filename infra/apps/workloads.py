@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 from pulumi_kubernetes import core, meta
 
-from infra.apps import contract, ingress, mlflow
+from infra.apps import contract, ingress, mlflow, serving
 from infra.apps.application import digest_of
 from infra.apps.database_bootstrap import DatabaseBootstrap
 from infra.apps.feast import Feast
@@ -22,7 +22,7 @@ from infra.versions import versions
 
 
 class Workloads(pulumi.ComponentResource):
-    """MLflow, Feast, serving, Evidently, the databases behind them, and the pages in front of them.
+    """MLflow, Feast, serving, the monitor with Evidently, the databases behind them, and the pages in front of them.
 
     Attributes:
         values: The platform contract's settings, by output name.
@@ -57,9 +57,16 @@ class Workloads(pulumi.ComponentResource):
         Mlflow("mlflow", image=self._image, foundation=foundation, settings=settings, opts=ready)
         features = Feast("feast", image=self._image, digest=digest, settings=settings, opts=ready)
         # A bundle is ready only when the feature server is.
-        served = pulumi.ResourceOptions(parent=self, depends_on=[features])
-        Serving("serving", repository=foundation.repositories["serving"], settings=settings, opts=served)
-        Monitor("monitor", image=self._image, opts=first)
+        served = pulumi.ResourceOptions(parent=self, depends_on=[features, *secrets])
+        Serving(
+            "serving",
+            repository=foundation.repositories["serving"],
+            image=self._image,
+            foundation=foundation,
+            settings=settings,
+            opts=served,
+        )
+        Monitor("monitor", image=self._image, digest=digest, opts=ready)
         if settings.sign_in is not None:
             image = prefixed(versions().images["oauth2-proxy"], settings)
             Pages(
@@ -104,6 +111,12 @@ class Workloads(pulumi.ComponentResource):
             (mlflow.NAMESPACE, tracking, same_keys(stored[tracking], ["uri"])),
             (mlflow.NAMESPACE, contract.AUTHORITY, contract.authority_fields(stored[tracking])),
         ]
+        if self._settings.bundle is not None:
+            lock = stored[serving.LOCK_SECRET]
+            wanted += [
+                (serving.NAMESPACE, serving.LOCK_SECRET, same_keys(lock, ["uri"])),
+                (serving.NAMESPACE, contract.AUTHORITY, contract.authority_fields(lock)),
+            ]
         if self._settings.sign_in is not None:
             fields = same_keys(stored[ingress.SECRET], ["client-secret", "cookie-secret"])
             wanted.append((ingress.NAMESPACE, ingress.SECRET, fields))

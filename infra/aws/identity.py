@@ -1,5 +1,6 @@
 """IAM roles of pods and people, each built from one row of a table."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -176,7 +177,7 @@ def _buckets(grants: tuple[BucketGrant, ...], reach: Reach) -> list[Statement]:
     rights = []
     for grant in grants:
         bucket = reach.buckets[grant.bucket]
-        sid = "".join(part.title() for part in (grant.bucket, *grant.prefix.strip("/").split("/")) if part)
+        sid = "".join(part.title() for part in re.split(r"[/_]", f"{grant.bucket}/{grant.prefix}") if part)
         rights.append(
             Statement(
                 sid=f"{sid}Objects",

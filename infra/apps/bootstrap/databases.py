@@ -27,6 +27,8 @@ POSTGRES_APPLICATIONS: Mapping[str, str] = {
     "feast-database": "feast",
     "pipelines-database": "pipelines",
 }
+# Users who may sign in to an application's database, for its locks alone: its name, and the database's.
+POSTGRES_GUESTS: Mapping[str, tuple[str, str]] = {"log-lock-database": ("log_lock", "pipelines")}
 MYSQL_SECRET = "kubeflow-database"  # noqa: S105 (a name)
 _CONNECT_SECONDS = 5
 
@@ -95,12 +97,19 @@ class Bootstrap:
         """Databases of Postgres; ``trusted`` is the text of the certificate authority in ``file``."""
         connect = self._postgres_connections(file)
         for short, name in POSTGRES_APPLICATIONS.items():
-            password = self._postgres_password(short, name, trusted)
+            password = self._postgres_password(short, name, name, trusted)
             try:
                 was_set = postgres.make(connect, name, password)
             except psycopg.Error as error:
                 raise BootstrapError(f"Postgres at {self._plan.postgres.host}: {error}") from error
             self._say(f"Postgres database {name} is ready, its password was {'set' if was_set else 'kept'}")
+        for short, (name, database) in POSTGRES_GUESTS.items():
+            password = self._postgres_password(short, name, database, trusted)
+            try:
+                was_set = postgres.admit(connect, database, name, password)
+            except psycopg.Error as error:
+                raise BootstrapError(f"Postgres at {self._plan.postgres.host}: {error}") from error
+            self._say(f"{name} may sign in to {database}, its password was {'set' if was_set else 'kept'}")
 
     def make_mysql(self, file: str) -> None:
         """Databases of MySQL; the certificate authority is in ``file``."""
@@ -133,10 +142,10 @@ class Bootstrap:
         self._say(f"secret {name} is complete")
         return values
 
-    def _postgres_password(self, short: str, name: str, trusted: str) -> str:
+    def _postgres_password(self, short: str, name: str, database: str, trusted: str) -> str:
         """The password, stored before it is set: a run that is ended in between is repaired by the next one."""
         server = self._plan.postgres
-        place = {"username": name, "database": name, "host": server.host, "port": str(server.port), "ca": trusted}
+        place = {"username": name, "database": database, "host": server.host, "port": str(server.port), "ca": trusted}
         values = self._complete(short, place, {"password": new_password})
         return self._complete(short, {"uri": postgres.uri(values)}, {})["password"]
 

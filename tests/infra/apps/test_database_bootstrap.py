@@ -22,7 +22,10 @@ from infra.apps.bootstrap.databases import Bootstrap, Plan
 from infra.apps.bootstrap.vault import BootstrapError, Vault, completed, new_password
 
 MakeAll = Callable[..., Any]
-SECRETS = ("mlflow-database", "feast-database", "pipelines-database", "kubeflow-database", "grafana", "sign-in")
+SECRETS = (
+    *("mlflow-database", "feast-database", "pipelines-database", "log-lock-database", "kubeflow-database"),
+    *("grafana", "sign-in"),
+)
 APPLICATIONS = ("mlflow", "feast", "pipelines")
 MASTER = "master"
 
@@ -66,7 +69,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Any]:
         connection.execute(f"ALTER DATABASE postgres OWNER TO {MASTER}")
     yield running
     with running.connect() as connection:
-        for name in APPLICATIONS:
+        for name in (*APPLICATIONS, "log_lock"):
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
             connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
         connection.execute("ALTER DATABASE postgres OWNER TO postgres")
@@ -121,6 +124,27 @@ def test_an_application_reaches_no_other_database(run: Any, server: Any, secrets
             psycopg.connect(host="127.0.0.1", port=server.port, user="mlflow", password=password, dbname=database)
 
 
+def test_who_takes_locks_can_do_nothing_else(run: Any, server: Any, secrets_manager: Any) -> None:
+    run()
+    with psycopg.connect(stored(secrets_manager, "pipelines-database")["uri"].replace("+psycopg", "")) as owner:
+        owner.execute("CREATE TABLE secrets_of_pipelines (id int)")
+    place = stored(secrets_manager, "log-lock-database")["uri"].replace("+psycopg", "")
+    with psycopg.connect(place, autocommit=True) as connection:
+        row = connection.execute("SELECT current_database(), pg_try_advisory_lock(7)").fetchone()
+        assert row == ("pipelines", True)
+        for forbidden in (
+            "SELECT * FROM secrets_of_pipelines",
+            "CREATE TABLE mine (id int)",
+            "CREATE SCHEMA mine",
+            "CREATE TEMPORARY TABLE mine (id int)",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(forbidden)  # pyright: ignore
+    for database in ("mlflow", "feast", "postgres"):
+        with pytest.raises(psycopg.OperationalError, match="permission denied"):
+            psycopg.connect(place.rpartition("/")[0] + "/" + database)
+
+
 def test_an_applications_user_has_no_rights_over_the_server(run: Any, server: Any) -> None:
     run()
     asked = "SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication FROM pg_roles WHERE rolname = 'mlflow'"
@@ -144,7 +168,7 @@ def test_a_second_run_changes_nothing(run: Any, secrets_manager: Any) -> None:
     first = versions()
     said = run()
     assert versions() == first
-    assert [line for line in said if "was kept" in line] == [line for line in said if "Postgres" in line]
+    assert [line for line in said if "was kept" in line] == [line for line in said if "password was" in line]
 
 
 def test_a_password_that_does_not_work_is_set_to_what_is_stored(run: Any, server: Any, secrets_manager: Any) -> None:

@@ -1,9 +1,11 @@
-"""Evidently's UI and the monitor's account."""
+"""The monitor and Evidently's UI."""
 
 from collections.abc import Callable
 from typing import Any
 
 from infra.apps.access import ACCESS
+from infra.apps.monitors import MONITORS
+from monitoring.retention import TABLES
 
 MakeAll = Callable[..., Any]
 
@@ -22,6 +24,42 @@ def test_two_processes_never_have_the_workspace_at_once(make_all: MakeAll) -> No
     specification = make_all("prod").one("Deployment", "evidently")["spec"]
     assert specification["replicas"] == 1
     assert specification["strategy"]["type"] == "Recreate"
+
+
+def test_there_are_never_two_monitors(make_all: MakeAll) -> None:
+    specification = make_all("prod").one("Deployment", "monitor")["spec"]
+    assert specification["replicas"] == 1
+    assert specification["strategy"]["type"] == "Recreate"
+
+
+def test_the_monitor_is_told_the_platform_and_keeps_snapshots_through_evidentlys_service(make_all: MakeAll) -> None:
+    made = make_all()
+    (container,) = made.one("Deployment", "monitor")["spec"]["template"]["spec"]["containers"]
+    assert container["command"] == ["python", "-m", "monitoring.service"]
+    said = {one["name"]: one["value"] for one in container["env"]}
+    service = made.one("Service", "evidently", "monitoring")
+    (port,) = service["spec"]["ports"]
+    assert said["KEELSON_EVIDENTLY_WORKSPACE"] == f"http://evidently.monitoring.svc.cluster.local:{port['port']}"
+    # Pods' own containers take their journals in.
+    assert "KEELSON_PREDICTION_LOG" not in said
+    told = {source.get("configMapRef", source.get("secretRef"))["name"] for source in container["envFrom"]}
+    assert told == {"platform"}
+
+
+def test_prometheus_finds_the_monitor(make_all: MakeAll) -> None:
+    (monitor,) = [one for one in MONITORS if one.name == "monitor"]
+    template = make_all().one("Deployment", "monitor")["spec"]["template"]
+    assert monitor.labels.items() <= template["metadata"]["labels"].items()
+    assert [one["containerPort"] for one in template["spec"]["containers"][0]["ports"]] == [monitor.port]
+
+
+def test_only_the_tables_of_the_log_are_written_by_the_monitor_and_beside_the_bundle() -> None:
+    for account in ("monitor", "serving"):
+        (access,) = [one for one in ACCESS if one.service_account == account]
+        written = {one.prefix for one in access.buckets if one.bucket == "data" and "s3:PutObject" in one.actions}
+        assert written == {f"tables/{name}/" for name in TABLES}
+    deletes = {one.service_account for one in ACCESS for grant in one.buckets if "s3:DeleteObject" in grant.actions}
+    assert "serving" not in deletes
 
 
 def test_every_account_with_rights_in_aws_is_one_that_the_program_makes(make_all: MakeAll) -> None:

@@ -67,6 +67,7 @@ def pod(namespace: str, name: str = "anything", **labels: str) -> tuple[str, dic
 
 
 MLFLOW, FEAST, SERVING = pod("mlflow", "mlflow"), pod("feast", "feast"), pod("serving", "serving")
+MONITOR = pod("monitoring", "monitor")
 PROXY = pod("ingress", "sign-in-mlflow", **{"app.kubernetes.io/component": "sign-in"})
 STEP = ("kubeflow", {"pipelines.kubeflow.org/v2_component": "true"})
 RDS, AGENT, S3, METADATA = "10.10.3.4", "169.254.170.23", "52.216.1.2", "169.254.169.254"
@@ -95,6 +96,13 @@ def test_a_pod_that_nobody_thought_of_reaches_only_names(dev: Cluster, name: str
         (STEP, FEAST, 6566),
         (STEP, AGENT, 80),
         (SERVING, FEAST, 6566),
+        (SERVING, RDS, 5432),
+        (MONITOR, RDS, 5432),
+        (MONITOR, S3, 443),
+        (MONITOR, MLFLOW, 5000),
+        (MONITOR, ("kubeflow", {"app": "ml-pipeline"}), 8888),
+        (MONITOR, pod("monitoring", "evidently"), 8000),
+        (pod("monitoring", "prometheus"), MONITOR, 8080),
         (pod("monitoring", "prometheus"), SERVING, 3000),
         (pod("monitoring", "prometheus"), FEAST, 8000),
         (PROXY, MLFLOW, 5000),
@@ -113,8 +121,9 @@ def test_what_the_design_needs_is_let_through(dev: Cluster, source: Any, target:
 @pytest.mark.parametrize(
     ("source", "target", "port"),
     [
-        (SERVING, RDS, 5432),
+        (SERVING, RDS, 3306),
         (SERVING, MLFLOW, 5000),
+        (MONITOR, FEAST, 6566),
         (FEAST, S3, 443),
         (FEAST, AGENT, 80),
         (MLFLOW, FEAST, 6566),

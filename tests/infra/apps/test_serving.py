@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from infra.apps.serving import MEASURED, REQUESTS_PER_SECOND, Measured, size
+from components.platform import TableStore
+from infra.apps.serving import BENTOML_USER, MEASURED, REQUESTS_PER_SECOND, Measured, size
 from serving.traffic import Traffic
 
 MakeAll = Callable[..., Any]
@@ -50,6 +51,34 @@ def test_bentomls_own_folder_is_writable_and_does_not_hide_the_bundle(make_all: 
     home = variable(make_all(), "BENTOML_HOME")
     assert home in [one["mountPath"] for one in container["volumeMounts"]]
     assert not home.startswith("/home/bentoml")
+
+
+def test_what_a_pod_has_logged_is_taken_in_beside_the_bundle_until_after_it_has_ended(make_all: MakeAll) -> None:
+    made = make_all()
+    (beside,) = pod(made)["initContainers"]
+    # Kubernetes starts it before the bundle, keeps it running, and ends it after.
+    assert beside["restartPolicy"] == "Always"
+    assert beside["command"] == ["python", "-m", "monitoring.collect"]
+    assert beside["image"].startswith("registry/components:")
+    said = {one["name"]: one.get("value") for one in beside["env"]}
+    assert said["KEELSON_PREDICTION_LOG"] == variable(made, "KEELSON_PREDICTION_LOG")
+    mounts = [*beside["volumeMounts"], *pod(made)["containers"][0]["volumeMounts"]]
+    assert len([one for one in mounts if one["mountPath"] == said["KEELSON_PREDICTION_LOG"]]) == 2
+    # Files of the journals can be read by their owner alone.
+    assert beside["securityContext"]["runAsUser"] == BENTOML_USER
+
+
+def test_what_collects_is_told_what_tables_need_and_no_more(make_all: MakeAll) -> None:
+    made = make_all()
+    (beside,) = pod(made)["initContainers"]
+    needed = {str(one.validation_alias) for one in TableStore.model_fields.values() if one.is_required()}
+    named = {one["name"] for one in beside["env"]}
+    assert needed <= named
+    assert not beside.get("envFrom")
+    secrets = {one["valueFrom"]["secretKeyRef"]["name"] for one in beside["env"] if "valueFrom" in one}
+    assert secrets == {"log-lock-database"}
+    (copied,) = made.one("ExternalSecret", "log-lock-database", "serving")["spec"]["data"]
+    assert copied["remoteRef"] == {"key": "keelson/log-lock-database", "property": "uri"}
 
 
 def test_it_is_given_no_credentials(make_all: MakeAll) -> None:
