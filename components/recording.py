@@ -20,6 +20,8 @@ STACK = "keelson.stack"
 COMMIT = "keelson.commit"
 SOURCE = "keelson.source"
 DATA_VERSION = "keelson.data_version"
+# When the first trip of the data version began that is learned from; empty where all are.
+LEARN_FROM = "keelson.learn_from"
 MODEL_FAMILY, MODEL_SHA256, MANIFEST_SHA256 = "keelson.model_family", "keelson.model_sha256", "keelson.manifest_sha256"
 PREVIOUS_MODEL = "keelson.previous_model"
 VERDICT, VERDICT_REASON, FORCE_REASON = "keelson.verdict", "keelson.verdict_reason", "keelson.force_reason"
@@ -74,6 +76,8 @@ class Candidate:
         skew: JSON of the detect_skew step.
         selection: JSON of the select step.
         submission: What who started the run says of it, where no driver does.
+        learn_from: When the first trip began that was learned from (ISO 8601, New York wall clock), empty where all
+            of the version were.
     """
 
     run: str
@@ -93,6 +97,7 @@ class Candidate:
     skew: Path
     selection: Path
     submission: Submission = Submission()
+    learn_from: str = ""
 
 
 def read_candidate(run: str, *, origin: Mapping[str, Any], artifacts: Mapping[str, Artifact]) -> Candidate:
@@ -100,7 +105,7 @@ def read_candidate(run: str, *, origin: Mapping[str, Any], artifacts: Mapping[st
 
     Args:
         run: Key of the pipeline run.
-        origin: source, rows, seed, data_version, commit and submission.
+        origin: source, rows, seed, data_version, commit, submission and learn_from.
         artifacts: The other attributes by name.
 
     Raises:
@@ -204,7 +209,8 @@ def card_facts(platform: Platform, candidate: Candidate, run: Run, promotion: st
             "Commit": candidate.commit or "unknown",
             "Stack": platform.stack,
             "Run": run.run_id,
-        },
+        }
+        | ({"Learned from trips since": candidate.learn_from} if candidate.learn_from else {}),
         metrics=_json(candidate.metrics),
         verdict=_json(candidate.verdict),
         compatibility=_json(candidate.compatibility),
@@ -223,6 +229,7 @@ def candidate_tags(platform: Platform, candidate: Candidate) -> dict[str, str]:
         COMMIT: candidate.commit,
         SOURCE: candidate.source,
         DATA_VERSION: str(candidate.data_version),
+        LEARN_FROM: candidate.learn_from,
         MODEL_FAMILY: metrics["model"]["family"],
         MODEL_SHA256: verified_hash(candidate.model),
         MANIFEST_SHA256: file_hash(candidate.model / MANIFEST_FILE),

@@ -89,14 +89,14 @@ def _validate(platform: Platform, version: int, folder: Path) -> Any:
 def _profile(platform: Platform, version: int, folder: Path) -> Any:
     from components.profile import step
 
-    files = {"summary_file": folder / "profile.json", "page_file": folder / "profile.html"}
+    files: dict[str, Any] = {"summary_file": folder / "profile.json", "page_file": folder / "profile.html"}
     return step.profile(platform, data_version=version, **files)
 
 
 def _detect_skew(platform: Platform, version: int, folder: Path) -> Any:
     from components.detect_skew import step
 
-    files = {"report_file": folder / "skew", "page_file": folder / "skew.html"}
+    files: dict[str, Any] = {"report_file": folder / "skew", "page_file": folder / "skew.html"}
     return step.detect_skew(platform, data_version=version, **files)
 
 

@@ -33,11 +33,11 @@ FAMILIES = ("linear", "lightgbm", "xgboost")
 
 
 # The functions come before the graph: kfp draws it when the decorated function is defined.
-def _look_at(data_version: Any, origin: dict[str, Any]) -> Any:
+def _look_at(data_version: Any, learn_from: Any, origin: dict[str, Any]) -> Any:
     """A page about the data, and what has changed since the champion learned; returns the report of that."""
-    profile(data_version=data_version)
+    profile(data_version=data_version, learn_from=learn_from)
     # What other runs can change (champion, online store, registry) is not answered from the cache.
-    skew = always(detect_skew(data_version=data_version))
+    skew = always(detect_skew(data_version=data_version, learn_from=learn_from))
     with dsl.If(skew.outputs["decision"] == "value_skew", name="value skew"):
         found = {"report": skew.outputs["report"], "page": skew.outputs["page"]}
         always(record_skew(run=origin["run"], job=origin["job"], data_version=data_version, **found))
@@ -101,9 +101,9 @@ def training(
 
     1. ingest trips and 2. validate them: what breaks the contract is refused, and nothing else runs; 3. profile them
     and compare them with what the champion learned from, 4. build point-in-time features, materialise them to the
-    online store, check that both say the same, 5. split by time, 6. tune and train each family, select the best,
-    7. evaluate and explain it, 8. check that it can serve, 9. compare it with the champion, 10. register it or record
-    the rejection.
+    online store, check that both say the same, 5. split by time what is learned from, 6. tune and train each family,
+    select the best, 7. evaluate and explain it, 8. check that it can serve, 9. compare it with the champion, 10.
+    register it or record the rejection.
 
     Args:
         source: "synthetic", a path, or "tlc:YYYY-MM".
@@ -123,7 +123,7 @@ def training(
     origin = {"run": run, "job": dsl.PIPELINE_JOB_ID_PLACEHOLDER, "commit": commit, "submission": submission}
     request = {"source": source, "rows": rows, "seed": seed}
     trips = ingest(**request, fingerprint=fingerprint)
-    data_version = trips.outputs["data_version"]
+    data_version, learn_from = trips.outputs["data_version"], trips.outputs["learn_from"]
     with dsl.If(trips.outputs["decision"] == "schema_skew", name="other columns than the contract"):
         refuse_data(trips, origin, data_version)
     with dsl.Else(name="the columns of the contract"):
@@ -131,12 +131,12 @@ def training(
         with dsl.If(valid.outputs["decision"] == "schema_skew", name="other values than the contract"):
             refuse_data(valid, origin, data_version)
         with dsl.Else(name="the contract is kept"):
-            skew = _look_at(data_version, origin)
+            skew = _look_at(data_version, learn_from, origin)
             features, online = refreshed_features(data_version)
-            parts = split(features=features)
+            parts = split(features=features, learn_from=learn_from)
             best = _learn(parts, families, trials, tuning_seconds, study, device, seed)
             candidate = _judge(best, parts, force_reason)
-            candidate |= {**origin, **request, "data_version": data_version, "skew": skew}
+            candidate |= {**origin, **request, "data_version": data_version, "learn_from": learn_from, "skew": skew}
             with dsl.If(candidate.pop("decision") == "accepted", name="accepted"):
                 # No model is registered whose features are not online.
                 always(register(**candidate)).after(online)

@@ -16,12 +16,28 @@ from pathlib import Path
 import boto3
 import httpx
 import hypothesis
+import polars as pl
 import psycopg
 import pytest
 from psycopg import sql
 
-from components import contract
+from components import contract, tables
 from components.platform import Platform
+from components.served.labelled import LABEL
+from components.served.tables import (
+    ANSWER,
+    AT,
+    DAY,
+    INDEX,
+    OFFSET,
+    OUTCOME_LOG,
+    OUTCOME_SCHEMA,
+    PREDICTION_LOG,
+    PREDICTION_SCHEMA,
+    REQUEST,
+    ROLE,
+    SEGMENT,
+)
 
 # How long an example takes tells how busy the machine is, not whether the code is right.
 hypothesis.settings.register_profile("any machine", deadline=None)
@@ -192,6 +208,29 @@ def tracked_platform(platform: Platform, mlflow_server: str) -> Platform:
     body = {"name": contract.MODEL_NAME}
     httpx.request("DELETE", f"{mlflow_server}/api/2.0/mlflow/registered-models/delete", json=body)
     return platform.model_copy(update={"mlflow_tracking_uri": mlflow_server})
+
+
+def write_log(platform: Platform, trips: pl.DataFrame) -> None:
+    """Make these answers and their outcomes the whole log of the service, as new versions of its tables.
+
+    Args:
+        platform: Where the tables lie.
+        trips: AT, the trip's own columns, and LABEL, null where no outcome was told; all else is null.
+    """
+    names = {INDEX: pl.lit(0), ROLE: pl.lit(ANSWER), SEGMENT: pl.lit("s"), DAY: pl.col(AT).dt.date()}
+    place = pl.int_range(pl.len(), dtype=pl.Int64)
+    lines = trips.with_columns(place.alias(OFFSET), (pl.lit("r") + place.cast(pl.String)).alias(REQUEST), **names)
+    told = lines.filter(pl.col(LABEL).is_not_null()).rename({LABEL: contract.TARGET})
+    for name, schema, rows in ((PREDICTION_LOG, PREDICTION_SCHEMA, lines), (OUTCOME_LOG, OUTCOME_SCHEMA, told)):
+        empty = pl.from_arrow(schema.empty_table())
+        assert isinstance(empty, pl.DataFrame)
+        whole = pl.concat([empty, rows.select(c for c in empty.columns if c in rows.columns)], how="diagonal_relaxed")
+        tables.write_version(platform, name, whole.cast(dict(empty.schema)).to_arrow(), uuid.uuid4().hex)
+
+
+@pytest.fixture(scope="session", name="write_log")
+def _write_log() -> Callable[[Platform, pl.DataFrame], None]:
+    return write_log
 
 
 def _s3(store: ObjectStore):

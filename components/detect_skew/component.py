@@ -9,7 +9,7 @@ from components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def detect_skew(data_version: int, report: Output[Artifact], page: Output[HTML]) -> NamedTuple(
+def detect_skew(data_version: int, report: Output[Artifact], page: Output[HTML], learn_from: str = "") -> NamedTuple(
     "Detected", [("decision", str), ("reference_version", int)]
 ):  # pyright: ignore[reportInvalidTypeForm]
     """Compare the values of a version of the trips table with those that the champion was trained on.
@@ -18,6 +18,8 @@ def detect_skew(data_version: int, report: Output[Artifact], page: Output[HTML])
         data_version: Version of the trips table.
         report: JSON with the test, the effect and the verdict of each column.
         page: The same for people, with plots.
+        learn_from: When the first trip began that is learned from, ISO 8601, New York wall clock: earlier ones are not
+            compared. Empty where all are learned from.
 
     Returns:
         decision: "value_skew" where a column has changed, else "none".
@@ -33,5 +35,6 @@ def detect_skew(data_version: int, report: Output[Artifact], page: Output[HTML])
             data_version=data_version,
             report_file=report_file,
             page_file=page_file,
+            learn_from=learn_from,
         )
     return (done.decision, done.reference_version)

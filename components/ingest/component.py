@@ -13,7 +13,14 @@ def ingest(
     source: str, rows: int, seed: int, fingerprint: str, report: Output[Artifact], page: Output[HTML]
 ) -> NamedTuple(
     "Ingested",
-    [("decision", str), ("data_version", int), ("rows_read", int), ("rows_written", int), ("content_sha256", str)],
+    [
+        ("decision", str),
+        ("data_version", int),
+        ("rows_read", int),
+        ("rows_written", int),
+        ("content_sha256", str),
+        ("learn_from", str),
+    ],
 ):  # pyright: ignore[reportInvalidTypeForm]
     """Write the usable trips of a source as a version of the trips table.
 
@@ -33,6 +40,8 @@ def ingest(
         rows_read: Rows in the source.
         rows_written: Rows in the version.
         content_sha256: Of the rows in the version.
+        learn_from: When the first trip began that is learned from, ISO 8601, New York wall clock; earlier ones are
+            there for the features of later ones. Empty where all are learned from.
     """
     from datetime import UTC, datetime
 
@@ -46,4 +55,4 @@ def ingest(
             platform, source, rows, seed, report=report_file, page=page_file, now=now, expected=fingerprint
         )
     counts = (result.rows_read, result.rows_written)
-    return (result.decision, result.data_version, *counts, result.fingerprint)
+    return (result.decision, result.data_version, *counts, result.fingerprint, result.learn_from)

@@ -19,7 +19,7 @@ from components.ingest.checks import REASON, STRAY, judge, stray_days
 from components.ingest.report import Findings
 from components.labels.source import LabelledVersion, is_labelled
 from components.platform import Platform
-from components.served.source import ServedTrips, is_served
+from components.served.source import OpenedTrips, ServedTrips, is_served
 from components.trips import source as trip_source
 from components.trips.conform import conform
 from components.trips.files import RawBatch
@@ -42,6 +42,7 @@ class IngestResult:
         rows_written: Rows in the version.
         rejected: Rows left out, by reason.
         fingerprint: SHA-256 of the rows written.
+        learn_from: When the first trip began that is learned from (ISO 8601, New York wall clock), empty where all are.
     """
 
     decision: str
@@ -50,6 +51,7 @@ class IngestResult:
     rows_written: int = 0
     rejected: dict[str, int]
     fingerprint: str = ""
+    learn_from: str = ""
 
 
 class SourceChangedError(SourceError):
@@ -116,13 +118,13 @@ class _Asked:
     seed: int
     fingerprint: str
 
-    def batches(self, platform: Platform) -> Iterator[RawBatch]:
-        """The trips, as they are found."""
-        if is_labelled(self.source):
-            return LabelledVersion.parse(self.source).batches(platform)
+    def opened(self, platform: Platform) -> OpenedTrips:
+        """The trips, as they are found, and which of them are learned from."""
         if is_served(self.source):
-            return ServedTrips.parse(self.source).batches(platform)
-        return trip_source.batches(self.source, self.rows, self.seed)
+            return ServedTrips.parse(self.source).opened(platform)
+        if is_labelled(self.source):
+            return OpenedTrips(LabelledVersion.parse(self.source).batches(platform))
+        return OpenedTrips(trip_source.batches(self.source, self.rows, self.seed))
 
     def hold(self) -> None:
         """Raise SourceChangedError where the source is not what was asked for; called when all of it was read.
@@ -140,10 +142,11 @@ class _Asked:
 
 
 def _write(platform: Platform, asked: _Asked, now: datetime, findings: Findings) -> dict[str, Any]:
-    """Write the version; returns its number, its rows and its fingerprint by name."""
+    """Write the version; returns what an IngestResult says of it."""
     with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
         spool = Path(folder) / "trips.parquet"
-        stray = stray_days(_spool(asked.batches(platform), now, spool, findings))
+        trips = asked.opened(platform)
+        stray = _stray(_spool(trips.batches, now, spool, findings), trips)
         asked.hold()
         if stray:
             spool = _without(stray, spool, findings)
@@ -158,7 +161,8 @@ def _write(platform: Platform, asked: _Asked, now: datetime, findings: Findings)
         with spool.open("rb") as content:
             fingerprint = hashlib.file_digest(content, "sha256").hexdigest()
         version = tables.write_version(platform, tables.TRIPS, spool, fingerprint)
-    return {"data_version": version, "rows_written": count, "fingerprint": fingerprint}
+    learn_from = trips.learn_from.isoformat() if trips.learn_from else ""
+    return {"data_version": version, "rows_written": count, "fingerprint": fingerprint, "learn_from": learn_from}
 
 
 def _spool(batches: Iterator[RawBatch], now: datetime, spool: Path, findings: Findings) -> Counter[date]:
@@ -174,6 +178,18 @@ def _spool(batches: Iterator[RawBatch], now: datetime, spool: Path, findings: Fi
             days.update(dict(good[contract.PICKUP_TIME].dt.date().value_counts().iter_rows()))
             writer.write_table(good.to_arrow().cast(SCHEMA))
     return days
+
+
+def _stray(days: Counter[date], trips: OpenedTrips) -> set[date]:
+    """Days that only faulty clocks put trips on.
+
+    Of the time of the trips that are only known there is none, and the others are judged by themselves: beside weeks of
+    known trips they may be few, and far away.
+    """
+    if trips.learn_from is None or trips.known_since is None:
+        return stray_days(days)
+    first, end = trips.known_since.date(), trips.learn_from.date()
+    return stray_days(Counter({day: count for day, count in days.items() if not first <= day < end}))
 
 
 def _without(stray: set[date], spool: Path, findings: Findings) -> Path:

@@ -2,7 +2,8 @@
 
 A profile is one object, ``s3://<data bucket>/profiles/trips/<table>-<version>.parquet``: a sample of the trips, and the
 summary of all of them among the file's metadata. It is made of its version alone, so it can be lost: whoever needs it
-makes it again. The table's own id is in its name, because another table would begin with version 0 again.
+makes it again. The table's own id is in its name, because another table would begin with version 0 again. Of a version
+from which only the trips since some time are learned from, that time is in the name too, and only they are described.
 """
 
 import io
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from components import tables
+from components.learned import learned
 from components.platform import Platform
 from components.profile.columns import derived
 from components.profile.summary import Summary, merged, summarise
@@ -31,7 +33,7 @@ class Profile:
     """A data version in short.
 
     Attributes:
-        summary: Of all its trips.
+        summary: Of all its trips that are learned from.
         sample: Up to SAMPLE_ROWS of them, drawn evenly, in their order, as ``components.profile.columns.derived``.
     """
 
@@ -39,29 +41,39 @@ class Profile:
     sample: pl.DataFrame
 
 
-def describe(platform: Platform, data_version: int) -> Profile:
+def describe(platform: Platform, data_version: int, learn_from: str = "") -> Profile:
     """The profile of a version: the one that is kept, else made and kept now.
 
     Memory is that of the table's largest file.
 
+    Args:
+        platform: Where the trips table lies.
+        data_version: Version to describe.
+        learn_from: Only of the trips since then; as for ``components.learned.learned``.
+
     Raises:
         components.tables.TableError: There is no such version.
+        ValueError: ``learn_from`` is no time.
     """
+    described = learned(learn_from)
     rows = tables.version_rows(platform, tables.TRIPS, data_version)
-    name = _name(platform, data_version)
+    name = _name(platform, data_version, learn_from)
     kept = _load(platform, name)
     if kept is None:
-        kept = _made(platform, data_version, rows)
+        if learn_from:
+            chosen = tables.scan(platform, tables.TRIPS, data_version).filter(described)
+            rows = chosen.select(pl.len()).collect(engine="streaming").item()
+        kept = _made(platform, data_version, rows, described)
         _keep(platform, name, kept)
     return kept
 
 
-def _made(platform: Platform, data_version: int, rows: int) -> Profile:
-    """Read the version, file by file."""
+def _made(platform: Platform, data_version: int, rows: int, described: pl.Expr) -> Profile:
+    """Read the version, file by file; of its trips so many are described."""
     drawn = sample_rows(rows)
     summaries, samples, first_row = [], [], 0
     for trips in tables.files(platform, tables.TRIPS, data_version):
-        frame = derived(trips)
+        frame = derived(trips.filter(described))
         summaries.append(summarise(frame))
         here = drawn[(drawn >= first_row) & (drawn < first_row + frame.height)] - first_row
         samples.append(frame[here])
@@ -76,10 +88,11 @@ def sample_rows(rows: int) -> np.ndarray:
     return np.sort(np.random.default_rng(_SAMPLE_SEED).choice(rows, SAMPLE_ROWS, replace=False, shuffle=False))
 
 
-def _name(platform: Platform, data_version: int) -> str:
+def _name(platform: Platform, data_version: int, learn_from: str) -> str:
     options = tables.storage_options(platform)
     table = DeltaTable(tables.table_uri(platform, tables.TRIPS), version=data_version, storage_options=options)
-    return f"profiles/{tables.TRIPS}/{table.metadata().id}-{data_version}.parquet"
+    since = f"-from-{learn_from.replace(':', '')}" if learn_from else ""
+    return f"profiles/{tables.TRIPS}/{table.metadata().id}-{data_version}{since}.parquet"
 
 
 def _keep(platform: Platform, name: str, profile: Profile) -> None:

@@ -18,11 +18,17 @@ _FREQUENT_VALUES = 12
 _BARS = 40
 
 
-def as_page(data_version: int, profile: Profile) -> str:
-    """The profile as HTML: trips in time, then each column."""
+def as_page(data_version: int, profile: Profile, learn_from: str = "") -> str:
+    """The profile as HTML: trips in time, then each column.
+
+    Args:
+        data_version: The version.
+        profile: Of it.
+        learn_from: Since when its trips are described; empty where all are.
+    """
     summary = profile.summary
     sections = [
-        Section(heading="Trips", text=_overview(summary)),
+        Section(heading="Trips", text=_overview(summary, learn_from)),
         Section(heading="Trips per day", figure=_days(summary)),
         Section(heading="Trips by hour of the week", figure=_week(summary)),
         Section(heading="Numbers", text="Quantiles are off by at most 3 % of their value.", table=_numbers(summary)),
@@ -33,14 +39,15 @@ def as_page(data_version: int, profile: Profile) -> str:
     return render(f"Profile of data version {data_version}", sections)
 
 
-def _overview(summary: Summary) -> str:
+def _overview(summary: Summary, learn_from: str) -> str:
     days = list(summary.days)
     if not days:
         return "There are no trips."
     mean = summary.rows / len(days)
+    others = f" Trips before {learn_from} are not learned from, and not described." if learn_from else ""
     return (
         f"{summary.rows:,} trips begin on {len(days):,} days from {days[0]} to {days[-1]}, {mean:,.0f} a day. "
-        "Times are those of the New York wall clock."
+        f"Times are those of the New York wall clock.{others}"
     )
 
 

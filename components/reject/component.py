@@ -28,6 +28,7 @@ def reject(
     skew: Input[Artifact],
     selection: Input[Artifact],
     submission: str = "",
+    learn_from: str = "",
 ) -> NamedTuple("Rejected", [("run_id", str)]):  # pyright: ignore[reportInvalidTypeForm]
     """Record a rejected candidate in MLflow, without a model version.
 
@@ -50,13 +51,15 @@ def reject(
         skew: How the data differ from those of the champion.
         selection: Errors of all families.
         submission: What who started the run says of it, as JSON, where there is no driver.
+        learn_from: When the first trip began that was learned from, ISO 8601, New York wall clock. Empty where all
+            were learned from.
     """
     from components.platform import Platform
     from components.recording import Submission, read_candidate
     from components.reject import step
 
     origin = {"source": source, "rows": rows, "seed": seed, "data_version": data_version, "commit": commit}
-    origin |= {"submission": Submission.parse(submission)}
+    origin |= {"submission": Submission.parse(submission), "learn_from": learn_from}
     reports = {"metrics": metrics, "verdict": verdict, "compatibility": compatibility, "importances": importances}
     reports |= {"skew": skew, "selection": selection, "model": model}
     reports |= {"metrics_page": metrics_page, "verdict_page": verdict_page, "importances_page": importances_page}

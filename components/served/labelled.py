@@ -80,6 +80,13 @@ def labelled(platform: Platform, since: datetime, until: datetime, versions: Log
     Raises:
         components.tables.TableError: There is no such version.
     """
+    return scan_labelled(platform, since, until, versions).collect()
+
+
+def scan_labelled(
+    platform: Platform, since: datetime, until: datetime, versions: LogVersions | None = None
+) -> pl.LazyFrame:
+    """``labelled``, read lazily: for those who need few of its columns."""
     versions = versions or LogVersions()
     predictions = _scan(platform, PREDICTION_LOG, PREDICTION_SCHEMA, versions.predictions).filter(
         pl.col(DAY).is_between(since.date() - _CLOCKS_DIFFER, until.date() + _CLOCKS_DIFFER),
@@ -89,7 +96,26 @@ def labelled(platform: Platform, since: datetime, until: datetime, versions: Log
     outcomes = _scan(platform, OUTCOME_LOG, OUTCOME_SCHEMA, versions.outcomes).filter(
         pl.col(DAY) >= since.date() - 2 * _CLOCKS_DIFFER
     )
-    return joined(predictions, outcomes).collect()
+    return joined(predictions, outcomes)
+
+
+def first_asked(platform: Platform, began: datetime, version: int | None = None) -> datetime | None:
+    """When the service was first asked for a trip that began at some time or later.
+
+    Args:
+        platform: Whose log is meant.
+        began: New York wall clock.
+        version: Of the table of predictions; None for the newest.
+
+    Returns:
+        UTC; None where it never was.
+
+    Raises:
+        components.tables.TableError: There is no such version.
+    """
+    predictions = _scan(platform, PREDICTION_LOG, PREDICTION_SCHEMA, version)
+    asked = predictions.filter(pl.col(contract.PICKUP_TIME) >= began)
+    return asked.select(pl.col(AT).min()).collect(engine="streaming").item()
 
 
 def joined(predictions: pl.LazyFrame, outcomes: pl.LazyFrame) -> pl.LazyFrame:

@@ -4,21 +4,23 @@
 of a data version, and ``@<predictions>.<outcomes>`` names the versions of the log's tables that are read: only with
 these is the content fixed. ``components.served.resolve`` adds what is left out.
 
-Together with a data version, the served trips are what is new, and that version is what is known of zones and hours
-that they do not have. The part that a model is tested on is the last fifth of the time, so older trips must not push
-the new ones out of what it learns from: of the data version come the trips that began in as long a time, right before
-the first served one, and no more of them than there are served ones, evenly chosen. So the features that count trips
-mean the same in both halves; of the served time the first two fifths are learned from, the next validates, and the
-last two test.
+Together with a data version (the base) the trips of the period are *new*, and others are *known*: those of the base,
+and the served ones from between the base's end and the period. A model learns from the new trips alone, so that a
+change of the world some days ago is learned. The known ones began before them, and are there for the features that look
+back: they reach so far that the first new trip has the features that it would have with all trips that ever were.
 """
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
+from components import contract
 from components.trips.source_error import SourceError
 
 if TYPE_CHECKING:
@@ -85,50 +87,95 @@ class ServedTrips:
         """Names the content by 64 hexadecimal digits; of versions there is only one."""
         return hashlib.sha256(self.name.encode()).hexdigest()
 
-    def batches(self, platform: "Platform") -> "Iterator[RawBatch]":
-        """The trips, a file of the base at a time, then the served ones.
+    def opened(self, platform: "Platform") -> "OpenedTrips":
+        """The trips: files of the base, then known served trips, then the new ones.
+
+        The new ones and the known served ones are held in memory, of the base one file at a time.
 
         Raises:
             SourceError: No outcome of the period's trips is known.
             components.tables.TableError: There is no such version, or its time is over.
         """
         # Whoever only reads the name needs no tables.
-        from components.served.labelled import LogVersions, labelled
+        from components.features.online_sums import KEPT
+        from components.served.labelled import LogVersions, scan_labelled
         from components.served.trips import recorded
         from components.trips.files import RawBatch
 
         versions = LogVersions(self.predictions, self.outcomes)
-        trips = recorded(labelled(platform, self.since, self.until, versions))
-        if trips.is_empty():
+        new = recorded(scan_labelled(platform, self.since, self.until, versions)).collect()
+        if new.is_empty():
             raise SourceError(
                 f"DATA={self.name}: of no trip that was predicted in that time is the outcome known; give a longer "
                 "time, or POST /outcomes and collect them: make collect"
             )
-        if self.base is not None:
-            rows = 0
-            for part in self._known(platform, self.base, trips):
-                yield RawBatch(f"version {self.base} of the trips", rows, tuple(part.columns), part)
-                rows += len(part)
-        yield RawBatch("the service's log", 0, tuple(trips.columns), trips)
+        batch = RawBatch("the service's log", 0, tuple(new.columns), new)
+        if self.base is None:
+            return OpenedTrips(iter([batch]))
+        first = _first_pickup(new)
+        # A trip that ends when the first window has begun may have begun so much earlier.
+        known_since = first - KEPT - timedelta(seconds=contract.MAX_DURATION_SECONDS)
+        known = self._known(platform, self.base, known_since, first)
+        return OpenedTrips(chain(known, [batch]), learn_from=first, known_since=known_since)
 
-    def _known(self, platform: "Platform", base: int, served: "pl.DataFrame") -> "Iterator[pl.DataFrame]":
-        """Trips of the base from before the served ones: over as long a time, at most as many, evenly chosen."""
+    def _known(self, platform: "Platform", base: int, after: datetime, before: datetime) -> "Iterator[RawBatch]":
+        """What began between two moments: trips of the base, then served ones."""
         import polars as pl
 
-        from components import contract, tables
+        from components import tables
+        from components.trips.files import BATCH_ROWS, RawBatch
 
-        started = pl.col(contract.PICKUP_TIME)
-        first, last = served.select(started.min().alias("first"), started.max().alias("last")).row(0)
-        before = (started >= first - (last - first)) & (started < first)
-        count = tables.scan(platform, tables.TRIPS, base).filter(before).select(pl.len()).collect().item()
-        wanted, seen = min(len(served), count), 0
-        for file in tables.files(platform, tables.TRIPS, base):
-            near = file.filter(before)
-            place = pl.int_range(seen, seen + pl.len(), dtype=pl.Int64)
-            chosen = near.filter((place + 1) * wanted // max(count, 1) > place * wanted // max(count, 1))
-            seen += len(near)
-            if len(chosen):
-                yield chosen
+        started, rows, last = pl.col(contract.PICKUP_TIME), 0, after
+        # Nothing holds a file any more when the next is read.
+        slices = map(methodcaller("iter_slices", BATCH_ROWS), tables.files(platform, tables.TRIPS, base))
+        for some in chain.from_iterable(slices):
+            part = some.filter(started > after, started < before)
+            if len(part):
+                yield RawBatch(f"version {base} of the trips", rows, tuple(part.columns), part)
+                rows += len(part)
+                last = max(last, part.select(started.max()).item())
+        # What the base has is not taken from the log again.
+        served = self._served_before(platform, last).filter(started > last, started < before).collect()
+        if len(served):
+            yield RawBatch(f"the service's log before {self.since}", 0, tuple(served.columns), served)
+
+    def _served_before(self, platform: "Platform", began: datetime) -> "pl.LazyFrame":
+        """Trips that were predicted before the period: all that began at some time or later, and some others."""
+        from components.served.labelled import LogVersions, first_asked, scan_labelled
+        from components.served.trips import recorded
+
+        asked = first_asked(platform, began, self.predictions)
+        versions = LogVersions(self.predictions, self.outcomes)
+        return recorded(scan_labelled(platform, asked or self.since, self.since, versions))
+
+
+@dataclass(frozen=True)
+class OpenedTrips:
+    """Trips that are about to be read.
+
+    Attributes:
+        batches: They.
+        learn_from: Pick-up of the first trip that is learned from, New York wall clock; all others that are learned
+            from began then or later, and all that are only known began before. None where all are learned from.
+        known_since: All that are only known began later than this.
+    """
+
+    batches: "Iterator[RawBatch]"
+    learn_from: datetime | None = None
+    known_since: datetime | None = None
+
+
+def _first_pickup(new: "pl.DataFrame") -> datetime:
+    """When the first trip began, apart from days that ingest leaves out because only faulty clocks put trips there."""
+    import polars as pl
+
+    from components.ingest.checks import stray_days
+
+    day = pl.col(contract.PICKUP_TIME).dt.date()
+    per_day = Counter(dict(new.group_by(day).len().iter_rows()))
+    first = new.filter(~day.is_in(sorted(stray_days(per_day))))[contract.PICKUP_TIME].min()
+    assert isinstance(first, datetime)
+    return first
 
 
 def is_served(source: str) -> bool:

@@ -1,5 +1,7 @@
 """Predictions with their outcomes as records of trips, in the columns of the contract."""
 
+from typing import TypeVar
+
 import polars as pl
 
 from components import contract
@@ -18,19 +20,22 @@ RECORDED = (
     contract.PASSENGERS,
 )
 
+# Read or still to be read.
+_Frame = TypeVar("_Frame", pl.DataFrame, pl.LazyFrame)
 
-def recorded(predictions: pl.DataFrame) -> pl.DataFrame:
+
+def recorded(predictions: _Frame) -> _Frame:
     """The trips whose outcome is known, as ``RECORDED``, in the order in which they began.
 
     A trip that was asked for more than once and took as long each time is one trip.
 
     Args:
-        predictions: As from ``components.served.labelled``.
+        predictions: As from ``components.served.labelled``, read or not.
     """
     return named(predictions).select(RECORDED).unique().sort(RECORDED)
 
 
-def named(predictions: pl.DataFrame) -> pl.DataFrame:
+def named(predictions: _Frame) -> _Frame:
     """As ``recorded``, with REQUEST and INDEX: one row for each answer."""
     known = predictions.filter(pl.col(ROLE) == ANSWER, pl.col(LABEL).is_not_null())
     taken = pl.duration(microseconds=(pl.col(LABEL) * _MICROSECONDS).round().cast(pl.Int64))

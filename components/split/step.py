@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from components import contract
+from components.learned import learned
 
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.1
@@ -29,26 +30,29 @@ def boundaries(first: datetime, last: datetime) -> tuple[datetime, datetime]:
     return first + span * (1 - TEST_SHARE - VALIDATION_SHARE), first + span * (1 - TEST_SHARE)
 
 
-def split(features: Path, train: Path, validation: Path, test: Path) -> SplitResult:
+def split(features: Path, train: Path, validation: Path, test: Path, *, learn_from: str = "") -> SplitResult:
     """Write the three parts of a feature table as Parquet files, in the table's order.
 
     A trip that is still under way when the next part begins is left out: its duration is not known at that moment.
+    So is one that is not learned from, and the time that is split begins with the first that is.
 
     Args:
         features: Parquet file with contract.PICKUP_TIME and contract.TARGET.
         train: Written; trips that ended before the validation part begins.
         validation: Written; the 10 % of the time span before the test part.
         test: Written; the last 20 % of the time span.
+        learn_from: As for ``components.learned.learned``.
 
     Raises:
-        ValueError: A part would be empty.
+        ValueError: A part would be empty, or ``learn_from`` is no time.
     """
-    trips = pl.scan_parquet(features)
+    trips = pl.scan_parquet(features).filter(learned(learn_from))
     started = pl.col(contract.PICKUP_TIME)
     ended = started + pl.duration(microseconds=pl.col(contract.TARGET) * 1_000_000)
     first, last = trips.select(started.min().alias("first"), started.max().alias("last")).collect().row(0)
     if first is None:
-        raise ValueError(f"cannot split {features}: it has no rows; look at the report of the ingest step")
+        rows = f"rows from {learn_from} on" if learn_from else "rows"
+        raise ValueError(f"cannot split {features}: it has no {rows}; look at the report of the ingest step")
     validation_start, test_start = boundaries(first, last)
     parts = {
         train: trips.filter(ended < validation_start),

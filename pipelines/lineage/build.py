@@ -9,7 +9,7 @@ from typing import Any
 
 from components import contract
 from components.labels.source import LabelledVersion, is_labelled
-from components.recording import COMMIT, DATA_VERSION, MODEL_SHA256, STACK, VERDICT, VERDICT_REASON
+from components.recording import COMMIT, DATA_VERSION, LEARN_FROM, MODEL_SHA256, STACK, VERDICT, VERDICT_REASON
 from components.served.source import ServedTrips, is_served
 from components.trips.source_error import SourceError
 from pipelines.lineage.graph import Edge, Graph, Kind, Node, assemble
@@ -231,7 +231,12 @@ def _run_node(run: RunRecord) -> Node:
 
 def _shared_facts(tags: Mapping[str, str]) -> dict[str, Any]:
     """What both a run and its model version say."""
-    named = {"verdict": VERDICT, "reason": VERDICT_REASON, "model_sha256": MODEL_SHA256}
+    named = {
+        "verdict": VERDICT,
+        "reason": VERDICT_REASON,
+        "model_sha256": MODEL_SHA256,
+        "learned_from_trips_since": LEARN_FROM,
+    }
     return {name: tags[tag] for name, tag in named.items() if tags.get(tag)}
 
 

@@ -53,8 +53,9 @@ def rebuild_of(run: RecordedRun, folder: str) -> Rebuild:
     answers = {
         component_of(name): dict(step.parameters) for name, step in run.steps.items() if component_of(name) in ANSWERED
     }
-    # A run without a driver has no record of its steps, but of these two answers.
-    answers["ingest"] = answers.get("ingest", {}) | {"data_version": run.data_version}
+    # A run without a driver has no record of its steps, but of what these two answered.
+    read = {"data_version": run.data_version, "learn_from": run.learn_from}
+    answers["ingest"] = answers.get("ingest", {}) | read
     answers["compare"] = {"decision": run.verdict} | answers.get("compare", {})
     tunings = {name.partition(".")[2]: step for name, step in run.steps.items() if name.startswith("tune.")}
     trials = {family: int(step.parameters["trials_done"]) for family, step in tunings.items()}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.recording import COMMIT, DATA_VERSION, MODEL_SHA256, VERDICT
+from components.recording import COMMIT, DATA_VERSION, LEARN_FROM, MODEL_SHA256, VERDICT
 from pipelines.lineage.records import RunRecord
 
 DIRTY = "-dirty"
@@ -38,6 +38,7 @@ class RecordedRun:
         commit: Commit of the code, 40 digits; empty where it was run outside a clone.
         dirty: Whether files differed from the commit.
         data_version: Version of the trips table.
+        learn_from: When the first of its trips began that was learned from; empty where all were.
         lock_sha256: Of ``uv.lock``; empty where it was not recorded.
         arguments: The pipeline's arguments as text.
         steps: By name, e.g. ``train.lightgbm``.
@@ -50,6 +51,7 @@ class RecordedRun:
     commit: str
     dirty: bool
     data_version: int
+    learn_from: str
     lock_sha256: str
     arguments: Mapping[str, str]
     steps: Mapping[str, RecordedStep]
@@ -77,6 +79,7 @@ def recorded_run(record: RunRecord) -> RecordedRun:
         commit=commit.removesuffix(DIRTY),
         dirty=commit.endswith(DIRTY),
         data_version=int(tags[DATA_VERSION]),
+        learn_from=tags.get(LEARN_FROM, ""),
         lock_sha256=tags.get(_LOCK, ""),
         arguments=record.parameters,
         steps={tag.removeprefix(_STEP): _step(text) for tag, text in tags.items() if tag.startswith(_STEP)},

@@ -17,7 +17,9 @@ from components import contract, tables
 from components.platform import Platform
 from components.tracking import Tracking
 from components.versions import COMPONENT_VERSIONS
-from pipelines.reproduce.plan import ANSWERED, REBUILT
+from pipelines.lineage.records import RunRecord
+from pipelines.reproduce.plan import ANSWERED, REBUILT, rebuild_of
+from pipelines.reproduce.recorded import recorded_run
 
 ROOT = Path(__file__).parents[2]
 # Runs the small pipeline by the driver, as `python -m pipelines.run` runs the real one.
@@ -264,6 +266,13 @@ def test_what_cannot_be_rebuilt_is_refused_with_the_reason(
     code, answer, told = clone.reproduce(clone.record(status, **tags))
     assert (code, answer) == (2, {})
     assert said in told
+
+
+def test_a_run_without_a_driver_is_rebuilt_from_what_its_model_tells_of_the_data() -> None:
+    tags = {"keelson.data_version": "3", "keelson.learn_from": "2026-03-02T08:00:00", "keelson.verdict": "accepted"}
+    record = RunRecord(run_id="r", status="FINISHED", started="", deleted=False, parameters={}, metrics={}, tags=tags)
+    answers = rebuild_of(recorded_run(record), "nowhere").answers
+    assert answers["ingest"] == {"data_version": 3, "learn_from": "2026-03-02T08:00:00"}
 
 
 def test_an_unknown_run_is_refused_with_the_newest(clone: Clone) -> None:

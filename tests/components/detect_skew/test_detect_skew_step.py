@@ -1,16 +1,18 @@
 """A data version is compared with the one that the champion was trained on, where there is one."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from components import contract, tables
 from components.detect_skew import step
 from components.detect_skew.step import NO_REFERENCE, NONE, VALUE_SKEW, Detection
 from components.platform import Platform
-from components.recording import DATA_VERSION, open_run
+from components.recording import DATA_VERSION, LEARN_FROM, open_run
 from components.tracking import Tracking
 from components.validate.bench import clean_trips
 
@@ -27,9 +29,11 @@ def a_champion(platform: Platform, tags: dict[str, str]) -> None:
         tracking.set_alias(contract.MODEL_NAME, contract.CHAMPION, version.version)
 
 
-def detected(platform: Platform, version: int, folder: Path) -> tuple[Detection, dict[str, Any], str]:
+def detected(
+    platform: Platform, version: int, folder: Path, learn_from: str = ""
+) -> tuple[Detection, dict[str, Any], str]:
     files = {"report_file": folder / "report", "page_file": folder / "page"}
-    done = step.detect_skew(platform, data_version=version, **files)
+    done = step.detect_skew(platform, data_version=version, learn_from=learn_from, **files)
     return done, json.loads(files["report_file"].read_text()), files["page_file"].read_text()
 
 
@@ -69,6 +73,35 @@ def test_slower_traffic_is_told_with_its_columns_and_plots(tracked_platform: Pla
     assert report["sample_rows"]["reference"] == tables.version_rows(tracked_platform, tables.TRIPS, reference)
     assert all(f"{name} in the reference and in this version" in page for name in skewed)
     assert detected(tracked_platform, version, tmp_path)[1:] == (report, page)
+
+
+def test_a_change_of_what_is_learned_from_is_seen_beside_weeks_that_are_only_known(
+    tracked_platform: Platform, tmp_path: Path
+) -> None:
+    usual = clean_trips(6000, 1)
+    moved = clean_trips(6000, 2, "synthetic:congestion").tail(600)
+    started = pl.col(contract.PICKUP_TIME)
+    first = moved[contract.PICKUP_TIME].min()
+    assert isinstance(first, datetime)
+    trips = pl.concat([usual.filter(started < first), moved.filter(started >= first)])
+    reference = a_version(tracked_platform, seed=1)
+    version = tables.write_version(tracked_platform, tables.TRIPS, trips.to_arrow(), "moved")
+    a_champion(tracked_platform, {DATA_VERSION: str(reference)})
+    _, report, _ = detected(tracked_platform, version, tmp_path)
+    assert "speed_mph" not in {column["column"] for column in report["columns"] if column["skewed"]}
+    done, report, _ = detected(tracked_platform, version, tmp_path, first.isoformat())
+    assert done == Detection(VALUE_SKEW, reference)
+    assert "speed_mph" in {column["column"] for column in report["columns"] if column["skewed"]}
+    assert report["sample_rows"]["current"] == trips.filter(started >= first).height
+
+    # The champion's side likewise: it learned from the same trips of this version.
+    a_champion(tracked_platform, {DATA_VERSION: str(version), LEARN_FROM: first.isoformat()})
+    done, report, _ = detected(tracked_platform, version, tmp_path, first.isoformat())
+    assert "trained on this very version" in report["reason"]
+    other = tables.write_version(tracked_platform, tables.TRIPS, moved.to_arrow(), "the moved alone")
+    done, report, _ = detected(tracked_platform, other, tmp_path)
+    assert done == Detection(NONE, version), report["reason"]
+    assert report["sample_rows"]["reference"] == trips.filter(started >= first).height
 
 
 def test_the_reference_is_not_read_again_once_it_has_a_profile(

@@ -1,13 +1,14 @@
 """A data version is described once, read again from beside its table, and shown on a page."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from components import tables
+from components import contract, tables
 from components.platform import Platform
 from components.profile import archive, step
 from components.profile.archive import SAMPLE_ROWS, describe, sample_rows
@@ -21,9 +22,9 @@ def version(platform: Platform) -> int:
     return tables.write_version(platform, tables.TRIPS, clean_trips(3000, seed=1).to_arrow(), "trips")
 
 
-def profiled(platform: Platform, version: int, folder: Path) -> tuple[dict[str, Any], str]:
+def profiled(platform: Platform, version: int, folder: Path, learn_from: str = "") -> tuple[dict[str, Any], str]:
     files = {"summary_file": folder / "summary", "page_file": folder / "page"}
-    step.profile(platform, data_version=version, **files)
+    step.profile(platform, data_version=version, learn_from=learn_from, **files)
     return json.loads(files["summary_file"].read_text()), files["page_file"].read_text()
 
 
@@ -93,3 +94,18 @@ def test_a_column_without_values_has_a_place_on_the_page(platform: Platform, tmp
     summary, page = profiled(platform, version, tmp_path)
     assert "All values are missing." in page
     assert summary["categories"]["RatecodeID"] == {"missing": empty.height, "counts": {}}
+
+
+def test_only_what_is_learned_from_is_described_and_kept_apart(
+    platform: Platform, version: int, tmp_path: Path
+) -> None:
+    trips = pl.concat(tables.files(platform, tables.TRIPS, version))
+    later = trips.filter(pl.col(contract.PICKUP_TIME) >= datetime(2026, 2, 9))
+    whole, page = profiled(platform, version, tmp_path)
+    assert "not learned from" not in page
+    for _ in range(2):
+        summary, page = profiled(platform, version, tmp_path, "2026-02-09T00:00:00")
+        assert (summary["rows"], min(summary["days"])) == (later.height, "2026-02-09")
+        assert "Trips before 2026-02-09T00:00:00 are not learned from" in page
+    assert profiled(platform, version, tmp_path)[0] == whole
+    assert describe(platform, version, "2026-02-09T00:00:00").sample.equals(derived(later))

@@ -1,5 +1,6 @@
-"""Trips of the service's log become a data version, alone or together with an older one."""
+"""Trips of the service's log become a data version; the names of such sources."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,10 +10,10 @@ import pytest
 from components import contract, tables
 from components.ingest.step import IngestResult, ingest
 from components.platform import Platform
+from components.served.labelled import LABEL
 from components.served.resolve import resolve
 from components.served.source import ServedTrips, is_served
-from components.served.tables import OUTCOME_LOG, OUTCOME_SCHEMA, PREDICTION_LOG, PREDICTION_SCHEMA
-from components.split.step import split
+from components.served.tables import AT, OUTCOME_LOG, PREDICTION_LOG
 from components.trips.source import fingerprint
 from components.trips.source_error import SourceError
 from components.validate.check import check
@@ -27,52 +28,25 @@ def write(platform: Platform, name: str, frame: pl.DataFrame, content: str) -> i
     return tables.write_version(platform, name, frame.to_arrow(), content)
 
 
-def a_log(platform: Platform, trips: int, *, minutes: int = 10, labelled: int | None = None) -> None:
-    """Answers to requests of a trip each, which begin some minutes apart; the first so many have outcomes."""
-    place = range(trips)
-    asked = [ASKED + timedelta(seconds=number) for number in place]
-    empty = pl.from_arrow(PREDICTION_SCHEMA.empty_table())
-    told = pl.from_arrow(OUTCOME_SCHEMA.empty_table())
-    assert isinstance(empty, pl.DataFrame)
-    assert isinstance(told, pl.DataFrame)
-    keys = {
-        "day": [at.date() for at in asked],
-        "at": asked,
-        "request_id": [f"r{number}" for number in place],
-        "index": [0] * trips,
-        "segment": ["s"] * trips,
-        "offset": list(place),
-    }
-    predictions = {
-        **keys,
-        "role": ["answer"] * trips,
-        contract.PICKUP_TIME: [FIRST + timedelta(minutes=minutes * number) for number in place],
-        contract.PICKUP_ZONE: [number % 200 + 1 for number in place],
-        contract.DROPOFF_ZONE: [7] * trips,
-        contract.DISTANCE: [2.5] * trips,
-        contract.PASSENGERS: [None if number % 5 == 0 else 1.0 for number in place],
-    }
-    outcomes = pl.DataFrame({**keys, contract.TARGET: [600.5] * trips}, schema=told.schema)
-    columns = {name: predictions.get(name, [None] * trips) for name in empty.columns}
-    write(platform, PREDICTION_LOG, pl.DataFrame(columns, schema=empty.schema), "predictions")
-    write(platform, OUTCOME_LOG, outcomes.head(trips if labelled is None else labelled), "outcomes")
+@pytest.fixture(name="a_log")
+def _a_log(write_log: Callable[[Platform, pl.DataFrame], None]) -> Callable[..., None]:
+    """Writes answers to requests of a trip each, which begin some minutes apart; the first so many have outcomes."""
 
+    def write(platform: Platform, trips: int, *, minutes: int = 10, labelled: int | None = None) -> None:
+        place = range(trips)
+        told = [600.5 if number < (trips if labelled is None else labelled) else None for number in place]
+        columns = {
+            AT: [ASKED + timedelta(seconds=number) for number in place],
+            contract.PICKUP_TIME: [FIRST + timedelta(minutes=minutes * number) for number in place],
+            contract.PICKUP_ZONE: [number % 200 + 1 for number in place],
+            contract.DROPOFF_ZONE: [7] * trips,
+            contract.DISTANCE: [2.5] * trips,
+            contract.PASSENGERS: [None if number % 5 == 0 else 1.0 for number in place],
+            LABEL: pl.Series(told, dtype=pl.Float64),
+        }
+        write_log(platform, pl.DataFrame(columns))
 
-def older_trips(platform: Platform, days: int = 28, per_day: int = 288) -> int:
-    """Trips of the four weeks before the service was asked for any; returns their version."""
-    begun = [FIRST - timedelta(days=days) + timedelta(days=1) / per_day * number for number in range(days * per_day)]
-    columns: dict[str, object] = {
-        contract.PICKUP_TIME: begun,
-        contract.DROPOFF_TIME: [at + timedelta(minutes=5) for at in begun],
-        contract.PICKUP_ZONE: [number % 200 + 1 for number in range(len(begun))],
-        contract.DROPOFF_ZONE: [9] * len(begun),
-        contract.DISTANCE: [1.5] * len(begun),
-        contract.PASSENGERS: [1] * len(begun),
-    }
-    kinds = {"int64": pl.Int64, "float64": pl.Float64, "string": pl.String, "timestamp[us]": pl.Datetime("us")}
-    schema = {column.name: kinds[column.kind] for column in contract.COLUMNS}
-    frame = pl.DataFrame({name: columns.get(name, [None] * len(begun)) for name in schema}, schema=schema)
-    return write(platform, tables.TRIPS, frame, "older")
+    return write
 
 
 def ingested(platform: Platform, source: str, folder: Path) -> IngestResult:
@@ -80,7 +54,9 @@ def ingested(platform: Platform, source: str, folder: Path) -> IngestResult:
     return ingest(platform, source, 0, 0, **files, now=NOW, expected=fingerprint(source, 0, 0))
 
 
-def test_served_trips_are_records_whose_drop_off_is_pick_up_and_outcome(platform: Platform, tmp_path: Path) -> None:
+def test_served_trips_are_records_whose_drop_off_is_pick_up_and_outcome(
+    a_log: Callable[..., None], platform: Platform, tmp_path: Path
+) -> None:
     a_log(platform, 200, labelled=150)
     source = resolve(platform, "served:2026-03-20..2026-03-21", NOW)
     assert source == "served:2026-03-20T00:00:00..2026-03-21T00:00:00@0.0"
@@ -96,7 +72,9 @@ def test_served_trips_are_records_whose_drop_off_is_pick_up_and_outcome(platform
     assert found.violations == []
 
 
-def test_a_trip_that_was_asked_for_twice_is_one_trip(platform: Platform, tmp_path: Path) -> None:
+def test_a_trip_that_was_asked_for_twice_is_one_trip(
+    a_log: Callable[..., None], platform: Platform, tmp_path: Path
+) -> None:
     a_log(platform, 200, minutes=0)
     source = resolve(platform, "served:2026-03-20..2026-03-21", NOW)
     a_log_again = ingested(platform, source, tmp_path)
@@ -110,44 +88,9 @@ def test_a_trip_that_was_asked_for_twice_is_one_trip(platform: Platform, tmp_pat
     assert ingested(platform, source.replace("@0.0", "@1.1"), tmp_path).rows_written == 200
 
 
-def test_with_an_older_version_new_trips_are_learned_from_and_old_ones_fill_what_they_lack(
-    platform: Platform, tmp_path: Path
+def test_a_source_is_fixed_by_the_versions_that_it_names(
+    a_log: Callable[..., None], platform: Platform, tmp_path: Path
 ) -> None:
-    # A week, in which the service is asked for half of the trips that there were before.
-    a_log(platform, 1008)
-    base = older_trips(platform)
-    source = resolve(platform, f"served:2026-03-20..2026-03-21+{base}", NOW)
-    result = ingested(platform, source, tmp_path)
-    trips = tables.scan(platform, tables.TRIPS, result.data_version).collect()
-    old, new = trips.filter(pl.col(contract.DROPOFF_ZONE) == 9), trips.filter(pl.col(contract.DROPOFF_ZONE) == 7)
-    assert (len(old), len(new)) == (1008, 1008)
-    begun = old[contract.PICKUP_TIME]
-    assert begun.min() >= FIRST - timedelta(days=7)
-    # Evenly chosen: as many on each of the seven days.
-    assert set(begun.dt.date().value_counts()["count"]) <= {143, 144, 145}
-    duration = (pl.col(contract.DROPOFF_TIME) - pl.col(contract.PICKUP_TIME)).dt.total_microseconds() / 1e6
-    trips.with_columns(duration.alias(contract.TARGET)).write_parquet(tmp_path / "features.parquet")
-    parts = [tmp_path / f"{name}.parquet" for name in ("train", "validation", "test")]
-    split(tmp_path / "features.parquet", *parts)
-    share = [(pl.read_parquet(part)[contract.DROPOFF_ZONE] == 7).mean() for part in parts]
-    assert 0.25 < share[0] < 0.32
-    assert share[1:] == [1.0, 1.0]
-
-
-def test_an_older_version_that_ends_long_before_adds_nothing(platform: Platform, tmp_path: Path) -> None:
-    a_log(platform, 144)
-    base = older_trips(platform)
-    shifted = (
-        tables.scan(platform, tables.TRIPS, base)
-        .collect()
-        .with_columns(pl.col(contract.PICKUP_TIME, contract.DROPOFF_TIME) - timedelta(days=30))
-    )
-    old = write(platform, tables.TRIPS, shifted, "older still")
-    result = ingested(platform, resolve(platform, f"served:2026-03-20..2026-03-21+{old}", NOW), tmp_path)
-    assert result.rows_written == 144
-
-
-def test_a_source_is_fixed_by_the_versions_that_it_names(platform: Platform, tmp_path: Path) -> None:
     a_log(platform, 144, labelled=100)
     source = resolve(platform, "served:2026-03-20..2026-03-21", NOW)
     told = tables.scan(platform, OUTCOME_LOG).collect()
@@ -159,7 +102,9 @@ def test_a_source_is_fixed_by_the_versions_that_it_names(platform: Platform, tmp
     assert ingested(platform, later, tmp_path).rows_written == 101
 
 
-def test_what_is_left_out_is_the_last_two_weeks_and_the_champions_version(tracked_platform: Platform) -> None:
+def test_what_is_left_out_is_the_last_two_weeks_and_the_champions_version(
+    a_log: Callable[..., None], tracked_platform: Platform
+) -> None:
     a_log(tracked_platform, 10)
     period = "served:2026-03-18T00:00:00..2026-04-01T00:00:00"
     assert resolve(tracked_platform, "served", NOW) == f"{period}@0.0"
@@ -181,7 +126,9 @@ def test_a_time_that_is_none_is_named(platform: Platform, source: str) -> None:
         resolve(platform, source, NOW)
 
 
-def test_nothing_collected_and_nothing_known_are_told(platform: Platform, tmp_path: Path) -> None:
+def test_nothing_collected_and_nothing_known_are_told(
+    a_log: Callable[..., None], platform: Platform, tmp_path: Path
+) -> None:
     with pytest.raises(SourceError, match="make collect"):
         resolve(platform, "served:2026-03-20..2026-03-21", NOW)
     a_log(platform, 10, labelled=0)

@@ -14,10 +14,10 @@ from components import contract
 from components.split.step import SplitResult, boundaries, split
 
 
-def split_frame(frame: pl.DataFrame, folder: Path) -> tuple[SplitResult, list[pl.DataFrame]]:
+def split_frame(frame: pl.DataFrame, folder: Path, learn_from: str = "") -> tuple[SplitResult, list[pl.DataFrame]]:
     frame.write_parquet(folder / "features.parquet")
     files = [folder / f"{name}.parquet" for name in ("train", "validation", "test")]
-    result = split(folder / "features.parquet", *files)
+    result = split(folder / "features.parquet", *files, learn_from=learn_from)
     return result, [pl.read_parquet(file) for file in files]
 
 
@@ -98,3 +98,35 @@ def test_whatever_the_trips_no_part_knows_the_next_and_only_what_is_under_way_is
     lost = table.filter(~pl.col("trip").is_in(kept))
     limits = (result.validation_start, result.test_start)
     assert all(any(start < limit <= ends[trip] for limit in limits) for trip, start, _ in lost.iter_rows())
+
+
+@settings(max_examples=50, deadline=None)
+@given(table=tables(), known=st.lists(st.integers(1, 10**7), max_size=20), later=st.integers(0, 3))
+def test_what_is_only_known_is_in_no_part_and_changes_none(table: pl.DataFrame, known: list[int], later: int) -> None:
+    began = table[contract.PICKUP_TIME].unique().sort()
+    # A short span may be left, but not an empty one.
+    first = began[later]
+    moments = [first - timedelta(seconds=before) for before in known]
+    columns = {"trip": range(len(known)), contract.PICKUP_TIME: moments, contract.TARGET: [60.0] * len(known)}
+    with tempfile.TemporaryDirectory() as folder:
+        whole = pl.concat([table, pl.DataFrame(columns, schema=table.schema)])
+        result, parts = split_frame(whole, Path(folder), first.isoformat())
+        expected = split_frame(whole.filter(pl.col(contract.PICKUP_TIME) >= first), Path(folder))
+    assert result == expected[0]
+    assert all(part.equals(other) for part, other in zip(parts, expected[1], strict=True))
+    assert all((part[contract.PICKUP_TIME] >= first).all() for part in parts)
+
+
+def test_nothing_to_learn_from_is_told_with_the_time(
+    feature_table: Callable[..., pl.DataFrame], tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="it has no rows from 2030-01-01T00:00:00 on"):
+        split_frame(feature_table(), tmp_path, "2030-01-01T00:00:00")
+
+
+@pytest.mark.parametrize("given", ["monday", "2026-01-05T00:00:00+00:00"])
+def test_what_is_no_wall_clock_time_is_refused_with_an_example(
+    feature_table: Callable[..., pl.DataFrame], tmp_path: Path, given: str
+) -> None:
+    with pytest.raises(ValueError, match=r"was given: give .* such as 2026-03-02T08:00:00"):
+        split_frame(feature_table(), tmp_path, given)
