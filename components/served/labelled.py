@@ -99,25 +99,23 @@ def scan_labelled(
     return joined(predictions, outcomes)
 
 
-def first_asked(platform: Platform, began: datetime, until: datetime, version: int | None = None) -> datetime | None:
+def first_asked(platform: Platform, began: datetime, version: int | None = None) -> datetime | None:
     """When the service was first asked for a trip that began at some time or later.
 
     Args:
         platform: Whose log is meant.
         began: New York wall clock.
-        until: The moment after the last prediction that counts, with a time zone.
         version: Of the table of predictions; None for the newest.
 
     Returns:
-        UTC; None where it was not asked for any before ``until``.
+        UTC; None where it never was.
 
     Raises:
         components.tables.TableError: There is no such version.
     """
-    predictions = _scan(platform, PREDICTION_LOG, PREDICTION_SCHEMA, version).filter(
-        pl.col(DAY) <= until.date() + _CLOCKS_DIFFER, pl.col(AT) < until, pl.col(contract.PICKUP_TIME) >= began
-    )
-    return predictions.select(pl.col(AT).min()).collect(engine="streaming").item()
+    predictions = _scan(platform, PREDICTION_LOG, PREDICTION_SCHEMA, version)
+    asked = predictions.filter(pl.col(contract.PICKUP_TIME) >= began)
+    return asked.select(pl.col(AT).min()).collect(engine="streaming").item()
 
 
 def joined(predictions: pl.LazyFrame, outcomes: pl.LazyFrame) -> pl.LazyFrame:

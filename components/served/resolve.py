@@ -22,7 +22,8 @@ def resolve(platform: Platform, source: str, now: datetime) -> str:
     """A source with all that it leaves out; one that leaves out nothing, and any of another kind, stays as it is.
 
     ``served`` is the last two weeks together with the data version of the champion, where there is one.
-    ``served:<since>..<until>`` is that time alone, with ``+<version>`` or ``+champion`` together with a data version.
+    ``served:<since>..<until>`` is that time alone, with ``+<version>`` or ``+champion`` together with a data version:
+    the time is learned from, and the trips of the version are known.
 
     Args:
         platform: Whose log and champion are meant.

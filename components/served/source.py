@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 from components import contract
@@ -97,12 +98,12 @@ class ServedTrips:
         """
         # Whoever only reads the name needs no tables.
         from components.features.online_sums import KEPT
-        from components.served.labelled import LogVersions, labelled
+        from components.served.labelled import LogVersions, scan_labelled
         from components.served.trips import recorded
         from components.trips.files import RawBatch
 
         versions = LogVersions(self.predictions, self.outcomes)
-        new = recorded(labelled(platform, self.since, self.until, versions))
+        new = recorded(scan_labelled(platform, self.since, self.until, versions)).collect()
         if new.is_empty():
             raise SourceError(
                 f"DATA={self.name}: of no trip that was predicted in that time is the outcome known; give a longer "
@@ -122,11 +123,13 @@ class ServedTrips:
         import polars as pl
 
         from components import tables
-        from components.trips.files import RawBatch
+        from components.trips.files import BATCH_ROWS, RawBatch
 
         started, rows, last = pl.col(contract.PICKUP_TIME), 0, after
-        for file in tables.files(platform, tables.TRIPS, base):
-            part = file.filter(started > after, started < before)
+        # Nothing holds a file any more when the next is read.
+        slices = map(methodcaller("iter_slices", BATCH_ROWS), tables.files(platform, tables.TRIPS, base))
+        for some in chain.from_iterable(slices):
+            part = some.filter(started > after, started < before)
             if len(part):
                 yield RawBatch(f"version {base} of the trips", rows, tuple(part.columns), part)
                 rows += len(part)
@@ -141,7 +144,7 @@ class ServedTrips:
         from components.served.labelled import LogVersions, first_asked, scan_labelled
         from components.served.trips import recorded
 
-        asked = first_asked(platform, began, self.since, self.predictions)
+        asked = first_asked(platform, began, self.predictions)
         versions = LogVersions(self.predictions, self.outcomes)
         return recorded(scan_labelled(platform, asked or self.since, self.since, versions))
 
