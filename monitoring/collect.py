@@ -188,6 +188,7 @@ def keep_collecting(store: TableStore, settings: MonitoringSettings, folder: Pat
         The exit status: 1 where the last time failed, so that lines may be left.
     """
     log_as_json()
+    logging.getLogger("monitoring").setLevel(logging.INFO)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())

@@ -55,6 +55,11 @@ EXEMPTIONS: tuple[Exemption, ...] = (
         reason="MLflow reads the address of its database, which holds the password, from a variable",
     ),
     Exemption(
+        rule="k8s-secrets-as-files-not-env-vars",
+        urn="kubernetes:*::monitor-*",
+        reason="the platform contract is read from variables, by every client of it",
+    ),
+    Exemption(
         rule="k8s-pod-security-host-network-minimized",
         urn="kubernetes:apps/v1:DaemonSet::kube-prometheus-stack:*-node-exporter",
         reason="the node exporter measures the node's own network",

@@ -45,7 +45,6 @@ EXEMPTIONS: tuple[Exemption, ...] = (
     Exemption(reference="NetworkPolicy/nvidia/*", rule=_NO_POD, reason=_ELSEWHERE),
     Exemption(reference="NetworkPolicy/monitoring/allow-prometheus*", rule=_NO_POD, reason=_ELSEWHERE),
     Exemption(reference="NetworkPolicy/monitoring/allow-grafana", rule=_NO_POD, reason=_ELSEWHERE),
-    Exemption(reference="NetworkPolicy/monitoring/allow-monitor", rule=_NO_POD, reason=_LATER),
     Exemption(reference="NetworkPolicy/ingress/*", rule=_NO_POD, reason=_LATER),
     Exemption(reference="NetworkPolicy/serving/*", rule=_NO_POD, reason=_LATER),
 )
