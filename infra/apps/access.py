@@ -35,6 +35,7 @@ class Access:
 
     Attributes:
         why: What the workload does with them, in one sentence; it stands in the matrix.
+        images: Short names of image repositories in which it looks tags up.
     """
 
     namespace: str
@@ -42,6 +43,7 @@ class Access:
     why: str
     buckets: tuple[BucketGrant, ...] = ()
     secrets: tuple[SecretGrant, ...] = ()
+    images: tuple[str, ...] = ()
 
 
 _PIPELINE_BUCKETS = (
@@ -109,11 +111,13 @@ ACCESS: tuple[Access, ...] = (
     Access(
         namespace="monitoring",
         service_account="monitor",
-        why="the monitor reads trips and the log of predictions, and lets go of what in the log is over its time",
+        why="the monitor reads trips and the log of predictions, lets go of what in the log is over its time, and "
+        "starts training runs in the components' image, by its digest",
         buckets=(
             BucketGrant(bucket="data", prefix="", actions=READ),
             *(BucketGrant(bucket="data", prefix=prefix, actions=(*WRITE, *DELETE)) for prefix in LOG_TABLES),
         ),
+        images=("components",),
     ),
     Access(
         namespace="database",

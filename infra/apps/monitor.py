@@ -12,6 +12,7 @@ NAMESPACE = "monitoring"
 PORT, METRICS_PORT = 8000, 8080
 _WORKSPACE = "/var/lib/evidently"
 _GIB = 5
+_SUBMIT = "python -m pipelines.submit training --wait"
 
 
 def monitor(image: pulumi.Input[str], digest: pulumi.Input[str]) -> Workload:
@@ -27,7 +28,12 @@ def monitor(image: pulumi.Input[str], digest: pulumi.Input[str]) -> Workload:
         size=Size(cpu=30, memory=224, memory_limit=3072, disk=1024, burst=40),
         ports={"metrics": METRICS_PORT},
         probes=Probes(alive=Check(port="metrics", path="/healthz"), ready=Check(port="metrics", path="/metrics")),
-        environment={**NO_TELEMETRY, "KEELSON_EVIDENTLY_WORKSPACE": address("evidently", NAMESPACE, PORT)},
+        environment={
+            **NO_TELEMETRY,
+            "KEELSON_EVIDENTLY_WORKSPACE": address("evidently", NAMESPACE, PORT),
+            # Steps run in the image that this pod runs in.
+            "KEELSON_TRAIN_COMMAND": pulumi.Output.concat(_SUBMIT, " --image ", image),
+        },
         configuration=[CONFIGURATION],
         secrets=[SECRETS],
         secret_files={AUTHORITY_FOLDER: AUTHORITY},

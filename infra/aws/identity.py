@@ -21,11 +21,13 @@ class Reach:
         buckets: By purpose: ``data``, ``artifacts``, ``models``, ``logs``.
         secrets: ARNs by short name; names that this stack does not have are left out of a role.
         secrets_key: ARN of the key of the secrets.
+        repositories: ARNs of image repositories, by short name.
     """
 
     buckets: Mapping[str, Bucket]
     secrets: Mapping[str, pulumi.Input[str]]
     secrets_key: pulumi.Input[str]
+    repositories: Mapping[str, pulumi.Input[str]]
 
 
 class PodIdentities(pulumi.ComponentResource):
@@ -129,7 +131,6 @@ class PeopleRoles(pulumi.ComponentResource):
         principals: Mapping[str, tuple[str, ...]],
         account_id: pulumi.Input[str],
         cluster_arn: pulumi.Input[str],
-        repositories: Mapping[str, pulumi.Input[str]],
         reach: Reach,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -148,7 +149,7 @@ class PeopleRoles(pulumi.ComponentResource):
             )
             rights = [*_buckets(persona.buckets, reach), _enters(cluster_arn)]
             if persona.push_images:
-                rights += _pushes(repositories)
+                rights += _pushes(reach.repositories)
             self.arns[persona.name] = Role(
                 persona.name,
                 account_id=account_id,
@@ -170,6 +171,9 @@ def statements(access: Access, reach: Reach) -> list[Statement]:
         writes = any("secretsmanager:PutSecretValue" in grant.actions for grant in access.secrets)
         actions = ["kms:Decrypt", *(["kms:GenerateDataKey"] if writes else [])]
         rights.append(Statement(sid="SecretsKey", actions=actions, resources=[reach.secrets_key]))
+    if access.images:
+        resources = [reach.repositories[name] for name in access.images]
+        rights.append(Statement(sid="ImageDigests", actions=["ecr:DescribeImages"], resources=resources))
     return rights
 
 

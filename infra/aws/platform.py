@@ -171,6 +171,7 @@ class CloudPlatform(pulumi.ComponentResource):
             buckets=self._storage.buckets,
             secrets={**secrets.arns, **self._databases.master_secrets},
             secrets_key=self._keys.database,
+            repositories=self._registry.arns,
         )
         identities = PodIdentities(
             "pod-identities",
@@ -187,7 +188,6 @@ class CloudPlatform(pulumi.ComponentResource):
             principals={persona.name: people[persona.name] for persona in PERSONAS},
             account_id=self._account,
             cluster_arn=cluster.arn,
-            repositories=self._registry.arns,
             reach=reach,
             opts=self._child,
         )

@@ -79,7 +79,7 @@ def on_a_faster_clock(layout: Layout, console: Console, shows: str, speed: float
     settings = MonitorSettings.model_validate(
         {
             "interval-seconds": 1,
-            "collect-seconds": 5,
+            "collect-seconds": 3600,
             "release-interval-seconds": 2,
             "release-seconds": 600,
             "state": f"demo_{began:%Y%m%d_%H%M%S}",

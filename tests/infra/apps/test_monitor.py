@@ -40,6 +40,8 @@ def test_the_monitor_is_told_the_platform_and_keeps_snapshots_through_evidentlys
     service = made.one("Service", "evidently", "monitoring")
     (port,) = service["spec"]["ports"]
     assert said["KEELSON_EVIDENTLY_WORKSPACE"] == f"http://evidently.monitoring.svc.cluster.local:{port['port']}"
+    # What it has trained runs in the image that it runs in.
+    assert said["KEELSON_TRAIN_COMMAND"].split()[-2:] == ["--image", container["image"]]
     # Pods' own containers take their journals in.
     assert "KEELSON_PREDICTION_LOG" not in said
     told = {source.get("configMapRef", source.get("secretRef"))["name"] for source in container["envFrom"]}
