@@ -30,7 +30,7 @@ from monitoring.clock import Clock
 from monitoring.demo.city import RECORDED, Hop, hops, live_trips
 from monitoring.settings import MonitoringSettings
 
-_STEP = timedelta(minutes=10)
+_STEP = timedelta(minutes=5)
 _ASKED = (*TRIP, contract.DISTANCE, contract.PASSENGERS)
 _NUMBER = "number"
 _NEW_YORK = ZoneInfo("America/New_York")
@@ -42,7 +42,7 @@ class Callers:
     """Ask a service for a city's trips.
 
     Attributes:
-        asked: Requests that were sent; each has the trips of ten minutes.
+        asked: Requests that were sent; each has the trips of five minutes.
         answered: Requests by the model version that answered.
         failures: What went wrong, of each request that got no good answer.
     """

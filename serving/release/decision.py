@@ -15,6 +15,10 @@ class Action(StrEnum):
     ROLL_BACK = "roll back"
 
 
+# Of fewer, the 99th percentile is the slowest: one that the machine held up.
+_ENOUGH_REQUESTS = 100
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What is known about a challenger and the champion beside it, on the very same requests.
@@ -22,6 +26,7 @@ class Evidence:
     Attributes:
         predictions: Of the challenger since this stage began, for the log alone or as an answer.
         failures: Requests since this stage began that the challenger could not predict for.
+        requests: Whose time the challenger's 99th percentile is of.
         champion_milliseconds: 99th percentile of the champion's time for a request; NaN where it answered none.
         challenger_milliseconds: The same of the challenger.
         champion_error: The champion's mean absolute error on the requests with a label, seconds; NaN without labels.
@@ -31,6 +36,7 @@ class Evidence:
 
     predictions: int
     failures: int
+    requests: int
     champion_milliseconds: float
     challenger_milliseconds: float
     champion_error: float
@@ -71,8 +77,7 @@ def _wrong(evidence: Evidence) -> tuple[str, ...]:
     if evidence.failures > thresholds.MAX_RELEASE_FAILURE_SHARE * asked:
         found.append(f"it failed on {evidence.failures} of {asked} requests")
     slowest = max(thresholds.MAX_RELEASE_SLOWDOWN * evidence.champion_milliseconds, thresholds.MAX_MEDIAN_MILLISECONDS)
-    enough = evidence.predictions >= thresholds.MIN_RELEASE_PREDICTIONS
-    if enough and evidence.challenger_milliseconds > slowest:
+    if evidence.requests >= _ENOUGH_REQUESTS and evidence.challenger_milliseconds > slowest:
         found.append(
             f"its 99th percentile is {evidence.challenger_milliseconds:.2f} ms, the champion's "
             f"{evidence.champion_milliseconds:.2f} ms"

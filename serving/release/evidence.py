@@ -71,6 +71,7 @@ def evidence(
     return Evidence(
         predictions=sum(line[contract.TARGET] is not None for line in recent),
         failures=len(failures),
+        requests=len(_times(recent)),
         champion_milliseconds=_p99([line for line in champion if datetime.fromisoformat(line["at"]) >= stage]),
         challenger_milliseconds=_p99(recent),
         champion_error=float(off[:, 1].mean()) if len(off) else math.nan,
@@ -117,5 +118,10 @@ def _predictions(lines: list[dict[str, Any]]) -> dict[Key, tuple[float, str]]:
 
 def _p99(lines: list[dict[str, Any]]) -> float:
     """99th percentile of the milliseconds of single requests."""
-    times = {line["request_id"]: line["milliseconds"] for line in lines if line[contract.TARGET] is not None}
+    times = _times(lines)
     return float(np.percentile(list(times.values()), 99)) if times else math.nan
+
+
+def _times(lines: list[dict[str, Any]]) -> dict[str, float]:
+    """Milliseconds of each request that was predicted for."""
+    return {line["request_id"]: line["milliseconds"] for line in lines if line[contract.TARGET] is not None}

@@ -22,6 +22,7 @@ def evidence(**changed: Any) -> Evidence:
             "champion_milliseconds": 0.2,
             "challenger_milliseconds": 0.25,
             "champion_error": 100.0,
+            "requests": 500,
             "labels": 2000,
             "difference": GOOD,
             **changed,
@@ -51,6 +52,12 @@ def test_a_challenger_that_does_harm_is_rolled_back_at_any_stage(
     decision = decide(evidence(**changed), last=last)
     assert decision.action is Action.ROLL_BACK
     assert reason in decision.reasons[0]
+
+
+def test_one_slow_request_of_a_few_is_no_reason() -> None:
+    slow = {"challenger_milliseconds": 30.0}
+    assert decide(evidence(requests=99, **slow), last=False).action is Action.ADVANCE
+    assert decide(evidence(requests=100, **slow), last=False).action is Action.ROLL_BACK
 
 
 def test_without_requests_nothing_is_decided() -> None:
@@ -87,6 +94,7 @@ def test_who_becomes_champion_was_asked_failed_seldom_and_is_no_worse(
         champion_milliseconds=champion,
         challenger_milliseconds=challenger,
         champion_error=error,
+        requests=predictions,
         labels=predictions,
         difference=Bounds(predictions, 0.0, low, low + width),
     )
