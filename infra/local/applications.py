@@ -117,7 +117,8 @@ def monitor(
     return described(
         "monitor",
         # BentoML reads nothing below a hidden folder, as a service's own temporary one is: a release makes a bundle.
-        command=["env", "--unset=TMPDIR", sys.executable, "-m", "monitoring.service", "--port", str(port)],
+        command=["env", "--unset=TMPDIR", sys.executable, "-m", "monitoring.service"]
+        + ["--host", HOST, "--port", str(port)],
         environment={
             **_NO_TELEMETRY,
             **environment,

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import shlex
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +86,17 @@ def _fresh_engine() -> Iterator[None]:
 
 def test_every_promised_part_is_a_service() -> None:
     services = record(**{"bundle": "trip_duration:abc"}).services()
-    promised = {"postgres", "object-store", "mlflow", "feast", "prometheus", "evidently", "serving", "serving-blue"}
+    promised = {
+        "postgres",
+        "object-store",
+        "mlflow",
+        "feast",
+        "prometheus",
+        "evidently",
+        "monitor",
+        "serving",
+        "serving-blue",
+    }
     assert promised <= set(services)
 
 
@@ -133,9 +145,33 @@ def test_prometheus_scrapes_every_service_that_has_metrics() -> None:
         "alertmanager",
         "feast",
         "mlflow",
+        "monitor",
         "prometheus",
         "serving",
     }
+
+
+def test_what_is_served_does_not_restart_the_monitor_which_may_be_releasing_it() -> None:
+    told = [
+        record(**config).services()["monitor"]
+        for config in (
+            {},
+            {"bundle": "trip_duration:abc"},
+            {"bundle": "trip_duration:def", "traffic": {"champion": "7", "challenger": "8", "mode": "shadow"}},
+        )
+    ]
+    assert told[0] == told[1] == told[2]
+
+
+def test_the_monitor_releases_with_the_patience_that_is_set_or_not_at_all() -> None:
+    def command(**said: object) -> list[str]:
+        environment = record(monitor=said).services()["monitor"]["environment"]
+        return shlex.split(environment["KEELSON_RELEASE_COMMAND"])
+
+    python, *words = command(**{"release-seconds": 60})
+    assert python == sys.executable
+    assert words[:5] == ["-m", "infra.local.release", "release", "--patience", "60"]
+    assert command(releases=False) == []
 
 
 def test_prometheus_has_the_rules() -> None:

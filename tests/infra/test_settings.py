@@ -20,6 +20,14 @@ def traffic(**said: object) -> dict[str, str]:
     return {"keelson:bundle": "trip_duration:abc123", "keelson:traffic": json.dumps(said)}
 
 
+def monitor(**said: object) -> dict[str, str]:
+    return {"keelson:monitor": json.dumps(said)}
+
+
+def clock(**said: object) -> dict[str, str]:
+    return monitor(clock={"at": "2026-11-28T07:00:00Z", "shows": "2026-03-01T00:00:00Z", **said})
+
+
 def test_an_empty_stack_file_gives_the_defaults() -> None:
     chosen = load()
     assert (chosen.port_base, chosen.serving_workers, chosen.bundle) == (17000, 2, None)
@@ -60,6 +68,15 @@ def test_traffic_takes_versions_as_digits_or_as_the_numbers_that_pulumi_makes_of
         (traffic(champion="7", challenger="9", mode="canary", percent=101), ["keelson:traffic.percent", "101", "100"]),
         (traffic(champion="7", challenger="9", mode="canary", percent=5.5), ["keelson:traffic.percent", "5.5"]),
         ({"keelson:traffic": '{"champion": "7"}'}, ["no bundle is set"]),
+        (monitor(window=3600), ["keelson:monitor.window", "not known", "window-seconds"]),
+        (monitor(**{"window-seconds": 60}), ["keelson:monitor.window-seconds", "60", "3600"]),
+        (monitor(**{"interval-seconds": 0}), ["keelson:monitor.interval-seconds", "0.5"]),
+        (monitor(**{"delay-seconds": "soon"}), ["keelson:monitor.delay-seconds", "'soon'"]),
+        (monitor(releases="perhaps"), ["keelson:monitor.releases", "'perhaps'"]),
+        (monitor(state="No such"), ["keelson:monitor.state", "'No such'"]),
+        (clock(speed=0.5), ["keelson:monitor.clock.speed", "0.5"]),
+        (clock(at="2026-11-28T07:00:00"), ["keelson:monitor.clock.at", "2026-11-28T07:00:00"]),
+        (monitor(clock={"speed": 60}), ["keelson:monitor.clock.at", "missing"]),
     ],
 )
 def test_a_wrong_setting_is_refused_by_one_sentence_that_names_it(config: dict[str, str], told: list[str]) -> None:
