@@ -103,7 +103,7 @@ def test_a_source_that_leaves_something_out_is_completed_on_the_stack(platform: 
         (["sorting"], "training"),
         (["training", "--families", "linear,forest"], "forest is no model family; there are linear, lightgbm, xgboost"),
         (["training", "--trials", "0"], "a whole number from 1"),
-        (["training", "--force-reason", " "], "for a reason only"),
+        (["training", "--force-reason", " "], "a reason without words was given"),
         (["training", "--device", "tpu"], "cuda"),
         (["scoring"], "--data-version"),
         (["scoring", "--data-version", "-1"], "--data-version"),
