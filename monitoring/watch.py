@@ -25,6 +25,7 @@ from monitoring.collect import collect
 from monitoring.decision import Action, History, Retrain, decide, shift_began
 from monitoring.recomputed import recomputed
 from monitoring.reference import HORIZONS
+from monitoring.retention import expire_rows
 from monitoring.schedule import due_windows
 from monitoring.settings import LIVE, MonitoringSettings
 from monitoring.snapshot import add_snapshot, expire_snapshots
@@ -59,6 +60,9 @@ def watch(platform: Platform, settings: MonitoringSettings, now: datetime) -> li
             window = _look_at(platform, engine, settings, start, end, now)
             if window is not None:
                 found.append(window)
+        if found:
+            # Where journals are collected elsewhere, nobody else lets go of rows.
+            expire_rows(platform, settings, now)
     return found
 
 

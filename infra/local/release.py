@@ -41,6 +41,7 @@ def release(
     """Bring the version that the gate let through before the callers, step by step."""
     layout, console = Layout(ROOT), Console(stderr=True)
     try:
+        after_an_interruption(layout, console)
         plan = client.result(layout, MODULE, "plan")
         if plan["challenger"] is None:
             console.print(f"version {plan['champion']} answers, and no other waits")
@@ -63,6 +64,7 @@ def rollback(reason: Annotated[str, typer.Option(help="why, for those who read t
     if not reason.strip():
         sys.exit("make rollback: say why: REASON='version 7 answers too slowly'")
     try:
+        after_an_interruption(layout, console)
         plan = client.result(layout, MODULE, "plan")
         champion, previous = plan["champion"], plan["previous"]
         if previous is None:
@@ -75,6 +77,16 @@ def rollback(reason: Annotated[str, typer.Option(help="why, for those who read t
         print(json.dumps({"outcome": "rolled back", "champion": previous, "says": told["says"]}))
     except (client.ClientFailed, pulumi_cli.PulumiError) as error:
         sys.exit(f"make rollback: {error}")
+
+
+def after_an_interruption(layout: Layout, console: Console) -> None:
+    """Undo what a Pulumi that was killed has left, such as the stack's lock.
+
+    Raises:
+        infra.local.pulumi_cli.PulumiError: Another Pulumi is at work on this stack right now.
+    """
+    for sentence in pulumi_cli.repair(layout):
+        console.print(f"repaired: {sentence}")
 
 
 def built(layout: Layout, champion: str, challenger: str) -> str:

@@ -1,5 +1,7 @@
 """What the monitor is told by its surroundings."""
 
+import os
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from infra import outputs
 from monitoring.clock import Clock
 from monitoring.policy import Policy
 from monitoring.quality import LABELS_DUE
@@ -82,6 +85,17 @@ def test_a_value_that_is_not_allowed_is_named(told, name: str, value: str) -> No
     assert value in str(refused.value) or name in str(refused.value)
 
 
-def test_where_nobody_keeps_journals_there_is_no_folder_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_journals_are_collected_elsewhere_there_is_no_folder_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KEELSON_PREDICTION_LOG", raising=False)
-    assert MonitoringSettings().journals is None
+    assert MonitoringSettings().journals is None  # pyright: ignore[reportCallIssue]
+
+
+@pytest.mark.parametrize("module", ["monitoring.collect", "monitoring.forget"])
+def test_what_works_on_journals_asks_for_their_folder(module: str) -> None:
+    here = {name: value for name, value in os.environ.items() if not name.startswith("KEELSON_PREDICTION")}
+    named = {output.env: "1" for output in outputs.OUTPUTS}
+    arguments = ["a-request"] if module.endswith("forget") else []
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, env={**here, **named}, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "set KEELSON_PREDICTION_LOG to the one that the service writes to" in done.stderr

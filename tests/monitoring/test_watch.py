@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from components import contract
+from components import contract, tables
 from components.database import alone
 from components.platform import Platform
 from components.served import tables as log
@@ -130,6 +130,18 @@ def test_a_window_is_looked_at_once_and_kept_as_it_was_measured(
     ]
     assert kept.decision == window.decision
     assert kept.result.profile == window.result.profile
+
+
+def test_where_journals_are_collected_elsewhere_windows_are_watched_and_old_rows_go(
+    known: Platform, congested: pl.DataFrame
+) -> None:
+    keep(known, congested)
+    settings = MonitoringSettings(retention_days=1)
+    assert settings.journals is None
+    [window] = watch(known, settings, day(CHANGED + 1) + LABELS_DUE + timedelta(minutes=1))
+    assert window.result.rows > 1_000
+    kept = tables.scan(known, log.PREDICTION_LOG).select(pl.col(log.DAY).min()).collect().item()
+    assert kept == day(CHANGED).date()
 
 
 def test_of_two_watchers_one_does_nothing(known: Platform, watch_day: Watch, congested: pl.DataFrame) -> None:
