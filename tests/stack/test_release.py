@@ -43,5 +43,10 @@ def test_a_rollback_lets_the_champion_before_answer_and_none_is_before_the_first
     first = stack.make("rollback", "REASON='another drill'", check=False)
     assert first.returncode != 0
     assert "no champion before version 1" in first.stderr
+    # As one that was killed leaves it.
+    lock = stack.layout.state / ".pulumi" / "locks" / "organization" / "keelson" / "local" / "killed.json"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text(json.dumps({"pid": 2**22 + 1, "username": "nobody", "hostname": "nowhere"}))
     nothing = json.loads(stack.make("release").stdout.strip().splitlines()[-1])
     assert nothing["outcome"] == "nothing to do"
+    assert not lock.exists()
