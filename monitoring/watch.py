@@ -25,7 +25,7 @@ from monitoring.collect import collect
 from monitoring.decision import Action, History, Retrain, decide, shift_began
 from monitoring.recomputed import recomputed
 from monitoring.reference import HORIZONS
-from monitoring.retention import expire_rows
+from monitoring.retention import expire, expire_rows
 from monitoring.schedule import due_windows
 from monitoring.settings import LIVE, MonitoringSettings
 from monitoring.snapshot import add_snapshot, expire_snapshots
@@ -61,8 +61,9 @@ def watch(platform: Platform, settings: MonitoringSettings, now: datetime) -> li
             if window is not None:
                 found.append(window)
         if found:
-            # Where journals are collected elsewhere, nobody else lets go of rows.
-            expire_rows(platform, settings, now)
+            # Journals that are collected elsewhere are let go of there.
+            let_go = expire_rows if settings.journals is None else expire
+            let_go(platform, settings, now)
     return found
 
 
