@@ -25,7 +25,7 @@ from monitoring.collect import collect
 from monitoring.decision import Action, History, Retrain, decide, shift_began
 from monitoring.recomputed import recomputed
 from monitoring.reference import HORIZONS
-from monitoring.retention import expire, expire_rows
+from monitoring.retention import expire
 from monitoring.schedule import due_windows
 from monitoring.settings import LIVE, MonitoringSettings
 from monitoring.snapshot import add_snapshot, expire_snapshots
@@ -61,9 +61,7 @@ def watch(platform: Platform, settings: MonitoringSettings, now: datetime) -> li
             if window is not None:
                 found.append(window)
         if found:
-            # Journals that are collected elsewhere are let go of there.
-            let_go = expire_rows if settings.journals is None else expire
-            let_go(platform, settings, now)
+            expire(platform, settings, now)
     return found
 
 

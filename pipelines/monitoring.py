@@ -14,7 +14,7 @@ from components.retrain.component import retrain
 from components.watch.component import watch
 from pipelines.features import always
 
-VERSION = "0.1.3"
+VERSION = "0.1.4"
 
 
 @dsl.pipeline(
