@@ -15,12 +15,11 @@ COMPONENT_VERSIONS: dict[str, str] = {
     "refuse": "0.2.2",
     "register": "1.2.0",
     "reject": "1.2.0",
-    "retrain": "0.1.0",
     "score": "0.1.5",
     "select": "0.1.3",
     "split": "0.2.0",
     "train": "1.0.3",
     "tune": "0.1.4",
     "validate": "1.0.3",
-    "watch": "0.1.4",
+    "watch": "0.1.0",
 }

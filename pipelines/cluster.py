@@ -90,6 +90,7 @@ NEEDS: Mapping[str, Need] = {
     "register": _RECORD,
     "reject": _RECORD,
     "score": _TABLE,
+    "watch": _TABLE,
 }
 
 

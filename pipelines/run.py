@@ -70,7 +70,7 @@ def monitoring_result(outcome: Outcome) -> dict[str, Any]:
     """The JSON line of a look at predictions."""
     return result(outcome) | {
         "windows": _parameter(outcome, "watch", "windows"),
-        "retraining": _parameter(outcome, "retrain", "Output"),
+        "retraining": _parameter(outcome, "watch", "retraining"),
     }
 
 

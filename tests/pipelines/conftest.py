@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 from feast import feature_server
+from pydantic import SecretStr
 
 from components.features.apply import apply
 from components.features.store import feature_store
@@ -26,3 +27,14 @@ def live(tracked_platform: Platform) -> Iterator[Platform]:
         yield tracked_platform.model_copy(update={"feast_server_url": f"http://127.0.0.1:{at.getsockname()[1]}"})
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def named(live: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    """The live platform, which the environment names: that is where steps look for it."""
+    for name, field in Platform.model_fields.items():
+        value = getattr(live, name)
+        if value is not None:
+            text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            monkeypatch.setenv(str(field.validation_alias), text)
+    return live

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import SecretStr
 
 from components.platform import Platform
 from pipelines.driver import Outcome, execute
@@ -40,17 +39,6 @@ def test_what_is_online_is_never_answered_from_the_cache(graph: dict[str, Any]) 
     found = tasks(graph)
     for name in ("materialize", "check-parity"):
         assert not found[name].get("cachingOptions", {}).get("enableCache")
-
-
-@pytest.fixture
-def named(live: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
-    """The live platform, which the environment names: that is where steps look for it."""
-    for name, field in Platform.model_fields.items():
-        value = getattr(live, name)
-        if value is not None:
-            text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-            monkeypatch.setenv(str(field.validation_alias), text)
-    return live
 
 
 def run(platform: Platform, rows: int) -> Outcome:

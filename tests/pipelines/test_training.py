@@ -14,10 +14,11 @@ from kfp import compiler
 
 from components.versions import COMPONENT_VERSIONS
 from pipelines.features import features
+from pipelines.monitoring import monitoring
 from pipelines.scoring import scoring
 from pipelines.training import training
 
-PIPELINES = (training, features, scoring)
+PIPELINES = (training, features, scoring, monitoring)
 # Parts of the graph that are no steps.
 GROUPS = ("comp-condition", "comp-for-loop")
 
