@@ -13,7 +13,7 @@ from components.database import alone, open_engine
 from components.platform import Platform
 
 # The pipelines that there are, and how a run ends.
-PIPELINES = ("training", "features", "scoring")
+PIPELINES = ("training", "features", "scoring", "monitoring")
 STATUSES = ("succeeded", "failed")
 
 _SCHEMA = MetaData()
