@@ -51,7 +51,7 @@ def test_prometheus_scrapes_every_service_that_has_metrics(stack: Any) -> None:
         answer = httpx.get(f"{stack.platform()['KEELSON_PROMETHEUS_URL']}/api/v1/query", params={"query": "up"})
         return {row["metric"]["job"]: row["value"][1] for row in answer.json()["data"]["result"]}
 
-    wanted = dict.fromkeys(("prometheus", "alertmanager", "mlflow", "feast", "serving"), "1")
+    wanted = dict.fromkeys(("prometheus", "alertmanager", "mlflow", "feast", "serving", "monitor"), "1")
     stack.eventually(lambda: states() == wanted)
     assert states() == wanted
 
