@@ -37,3 +37,15 @@ def alone(engine: Engine, name: str, *, wait: bool = True) -> Iterator[Connectio
             yield None
             return
         yield connection
+
+
+@contextmanager
+def making_tables(engine: Engine, name: str) -> Iterator[Connection]:
+    """A transaction in which tables are made: two processes at once would both find none and both create them.
+
+    Args:
+        engine: As from ``open_engine``.
+        name: Of the lock that those who make these tables hold.
+    """
+    with alone(engine, name), engine.begin() as connection:
+        yield connection

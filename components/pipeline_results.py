@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, Connection, DateTime, Engine, MetaData, String, Table, func, insert, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from components.database import alone, open_engine
+from components.database import making_tables, open_engine
 from components.platform import Platform
 
 # The pipelines that there are, and how a run ends.
@@ -36,7 +36,7 @@ def open_results(platform: Platform) -> Engine:
         platform: Its pipelines' database is opened.
     """
     engine = open_engine(platform)
-    with alone(engine, "pipeline results table"), engine.begin() as connection:
+    with making_tables(engine, "pipeline results table") as connection:
         _SCHEMA.create_all(connection)
         connection.execute(_ADD_PIPELINE)
     return engine

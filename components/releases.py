@@ -15,7 +15,7 @@ from sqlalchemy import (
     select,
 )
 
-from components.database import alone, open_engine
+from components.database import making_tables, open_engine
 from components.platform import Platform
 
 RELEASED, ROLLED_BACK = "released", "rolled back"
@@ -42,7 +42,7 @@ def open_releases(platform: Platform) -> Engine:
         platform: Its pipelines' database is opened.
     """
     engine = open_engine(platform)
-    with alone(engine, "releases table"), engine.begin() as connection:
+    with making_tables(engine, "releases table") as connection:
         _SCHEMA.create_all(connection)
     return engine
 

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import ColumnElement, Engine, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from monitoring import measures
@@ -142,9 +142,9 @@ def keep_reference(
 
 def reference(engine: Engine, version: str, window_seconds: float) -> tuple[Reference, ErrorReference] | None:
     """What a champion is measured against, or None where nothing was kept."""
-    wanted = (REFERENCES.c.version == version) & (REFERENCES.c.window_seconds == window_seconds)
+    wanted = select(REFERENCES.c.reference, REFERENCES.c.errors).where(_of_version(version, window_seconds))
     with engine.connect() as connection:
-        row = connection.execute(select(REFERENCES).where(wanted)).mappings().first()
+        row = connection.execute(wanted).mappings().first()
     if row is None:
         return None
     kept = (zlib.decompress(row[name]) for name in ("reference", "errors"))
@@ -153,10 +153,14 @@ def reference(engine: Engine, version: str, window_seconds: float) -> tuple[Refe
 
 def reference_sample(engine: Engine, version: str, window_seconds: float) -> pl.DataFrame | None:
     """Some of the rows of what a champion is measured against, without what they are known by; None without one."""
-    wanted = (REFERENCES.c.version == version) & (REFERENCES.c.window_seconds == window_seconds)
+    wanted = select(REFERENCES.c.sample).where(_of_version(version, window_seconds))
     with engine.connect() as connection:
-        kept = connection.execute(select(REFERENCES.c.sample).where(wanted)).scalar()
+        kept = connection.execute(wanted).scalar()
     return None if kept is None else pl.read_parquet(io.BytesIO(kept))
+
+
+def _of_version(version: str, window_seconds: float) -> ColumnElement[bool]:
+    return (REFERENCES.c.version == version) & (REFERENCES.c.window_seconds == window_seconds)
 
 
 def begin_retraining(engine: Engine, retraining: Retraining) -> bool:

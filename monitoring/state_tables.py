@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateSchema
 
-from components.database import alone, open_engine
+from components.database import making_tables, open_engine
 from components.platform import Platform
 
 # Name of the slice that all rows are in.
@@ -152,7 +152,7 @@ def open_state(platform: Platform, schema: str) -> Engine:
         schema: Of the database; another name is another monitor, such as that of a demonstration.
     """
     engine = open_engine(platform).execution_options(schema_translate_map={None: schema})
-    with alone(engine, "monitor tables"), engine.begin() as connection:
+    with making_tables(engine, "monitor tables") as connection:
         connection.execute(CreateSchema(schema, if_not_exists=True))
         _SCHEMA.create_all(connection)
     return engine

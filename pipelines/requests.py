@@ -1,6 +1,8 @@
 """What a person may ask of the pipelines: each request says which pipeline is run, and with what."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from components.trips.source import fingerprint
 from pipelines import features, monitoring, scoring, training
@@ -20,6 +22,9 @@ class Asked:
     """
 
     reason: str = ""
+
+    def _run_of(self, name: str, version: str, pipeline: Callable[..., Any], arguments: Mapping[str, Any]) -> Job:
+        return Job(name=name, version=version, pipeline=pipeline, arguments=arguments, reason=self.reason)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +69,7 @@ class TrainingRequest(Asked):
             "fingerprint": fingerprint(self.data, self.rows, self.seed),
         }
         arguments["study"] = cause("training", training.VERSION, arguments)
-        return Job(
-            name="training",
-            version=training.VERSION,
-            pipeline=training.training,
-            arguments=arguments,
-            reason=self.reason,
-        )
+        return self._run_of("training", training.VERSION, training.training, arguments)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,13 +94,7 @@ class FeaturesRequest(Asked):
         """
         print_of_source = fingerprint(self.data, self.rows, self.seed)
         arguments = {"source": self.data, "rows": self.rows, "seed": self.seed, "fingerprint": print_of_source}
-        return Job(
-            name="features",
-            version=features.VERSION,
-            pipeline=features.features,
-            arguments=arguments,
-            reason=self.reason,
-        )
+        return self._run_of("features", features.VERSION, features.features, arguments)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,13 +112,7 @@ class ScoringRequest(Asked):
     def job(self) -> Job:
         """The pipeline with its arguments."""
         arguments = {"data_version": self.data_version, "model_version": self.model_version}
-        return Job(
-            name="scoring",
-            version=scoring.VERSION,
-            pipeline=scoring.scoring,
-            arguments=arguments,
-            reason=self.reason,
-        )
+        return self._run_of("scoring", scoring.VERSION, scoring.scoring, arguments)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,13 +121,7 @@ class MonitoringRequest(Asked):
 
     def job(self) -> Job:
         """The pipeline; what it looks at is the stack's."""
-        return Job(
-            name="monitoring",
-            version=monitoring.VERSION,
-            pipeline=monitoring.monitoring,
-            arguments={},
-            reason=self.reason,
-        )
+        return self._run_of("monitoring", monitoring.VERSION, monitoring.monitoring, {})
 
 
 Request = TrainingRequest | FeaturesRequest | ScoringRequest | MonitoringRequest

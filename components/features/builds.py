@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import BigInteger, Column, DateTime, MetaData, Table, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from components.database import alone, open_engine
+from components.database import making_tables, open_engine
 from components.platform import Platform
 from components.tables import PAIR_FEATURES_TABLE, ZONE_FEATURES_TABLE
 
@@ -73,7 +73,5 @@ def find(platform: Platform, versions: Mapping[str, int]) -> Build | None:
 
 
 def _create_table(platform: Platform) -> None:
-    engine = open_engine(platform)
-    # Two processes at once would both find no table and both create it.
-    with alone(engine, _BUILDS.name) as connection:
-        _SCHEMA.create_all(connection)  # pyright: ignore[reportArgumentType]
+    with making_tables(open_engine(platform), _BUILDS.name) as connection:
+        _SCHEMA.create_all(connection)

@@ -6,9 +6,11 @@ its environment, as it would on a cluster. Exit code and output are the module's
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,37 @@ def result(layout: Layout, module: str, *arguments: str, variables: Mapping[str,
         print(done.stdout, file=sys.stderr)
         raise ClientFailed(f"`python -m {module}` failed with exit code {done.returncode}")
     return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+@contextmanager
+def beside(
+    layout: Layout,
+    said: dict[str, Any],
+    module: str,
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    niceness: int = 0,
+) -> Iterator[None]:
+    """Run a module until the block ends, which tells it to stop (SIGTERM).
+
+    Args:
+        layout: Of the running stack.
+        said: Gets what the JSON line says that the module prints last.
+        module: To run.
+        arguments: Of it.
+        variables: Of its environment, beside those of the stack.
+        niceness: By how much it goes behind others, 0 to 19.
+    """
+    command = ["nice", "-n", str(niceness), str(layout.python), "-m", module, *arguments]
+    process = subprocess.Popen(
+        command, cwd=layout.root, env=environment(layout) | dict(variables or {}), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        told, _ = process.communicate(timeout=60)
+        said.update(json.loads(told.splitlines()[-1]))
 
 
 def main() -> None:

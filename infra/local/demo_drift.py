@@ -9,8 +9,6 @@ one line of JSON with the story.
 """
 
 import json
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,12 +52,16 @@ def main(
 ) -> None:
     """Run the demonstration on the running stack."""
     layout, console = Layout(ROOT), Console(stderr=True)
-    story: dict[str, Any] = {}
+    callers: dict[str, Any] = {}
+    story: dict[str, Any] = {"callers": callers}
     try:
         prepared = client.result(layout, "monitoring.demo.prepare")
         with on_a_faster_clock(layout, console, prepared["shows"], speed) as variables:
             shift = world is World.DRIFT
-            with callers(layout, story, variables, prepared["rows"], shift=shift):
+            asking = ["--rows", str(prepared["rows"]), *(["--regime", "congestion"] if shift else [])]
+            # In the world they are on other machines.
+            apart = {"variables": variables, "niceness": 10}
+            with client.beside(layout, callers, "monitoring.demo.callers", *asking, **apart):
                 console.rule(f"[bold]A day takes {86_400 / speed:.0f} s", align="left")
                 seconds = days * 86_400 / speed + _LEAD_SECONDS
                 asked = ["--windows", str(days), "--seconds", str(seconds), *(["--shift"] if shift else [])]
@@ -67,7 +69,7 @@ def main(
     except (client.ClientFailed, pulumi_cli.PulumiError) as error:
         sys.exit(f"make demo-{world}: {error}")
     print(json.dumps(story))
-    wrong = [*story["faults"], *story["callers"]["first_failures"]]
+    wrong = [*story["faults"], *callers["first_failures"]]
     if wrong:
         sys.exit(f"make demo-{world}: it did not go as it should: {'; '.join(wrong)}")
 
@@ -110,25 +112,6 @@ def set_monitor(layout: Layout, settings: MonitorSettings | None) -> None:
         values = [word for key, value in (told | clock).items() for word in ("--plaintext", f"monitor.{key}={value}")]
         pulumi_cli.run(layout, "config", "set-all", "--path", *values, *stack)
     up(layout)
-
-
-@contextmanager
-def callers(
-    layout: Layout, story: dict[str, Any], variables: dict[str, str], rows: int, *, shift: bool
-) -> Iterator[None]:
-    """Riders that ask until the block ends; ``story["callers"]`` says what came of them."""
-    # In the world they are on other machines.
-    command = ["nice", "-n", "10", str(layout.python), "-m", "monitoring.demo.callers", "--rows", str(rows)]
-    command += ["--regime", "congestion"] if shift else []
-    process = subprocess.Popen(
-        command, cwd=layout.root, env=client.environment(layout) | variables, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=60)
-        story["callers"] = json.loads(said.splitlines()[-1])
 
 
 if __name__ == "__main__":

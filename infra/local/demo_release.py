@@ -7,12 +7,8 @@ line on standard output is one line of JSON with the story.
 """
 
 import json
-import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,9 +29,11 @@ def main(
 ) -> None:
     """Run the demonstration on the running stack."""
     layout, console = Layout(ROOT), Console(stderr=True)
-    story: dict[str, Any] = {}
+    callers: dict[str, Any] = {}
+    story: dict[str, Any] = {"callers": callers}
     try:
-        with tempfile.TemporaryDirectory(prefix="keelson-demo-") as folder, callers(layout, story):
+        asking = client.beside(layout, callers, "serving.release.callers", "--rate", str(_RATE))
+        with tempfile.TemporaryDirectory(prefix="keelson-demo-") as folder, asking:
             console.rule("[bold]A better model", align="left")
             client.result(layout, "pipelines.run", "training", "--rows", str(rows), "--seed", "42")
             story["better"] = _release(layout)
@@ -50,23 +48,8 @@ def main(
         sys.exit(f"make demo-release: {error}")
     print(json.dumps(story))
     as_told = (story["better"]["outcome"], story["worse"]["outcome"]) == ("released", "rolled back")
-    if not as_told or story["callers"]["failed"]:
+    if not as_told or callers["failed"]:
         sys.exit("make demo-release: it did not go as told; the line above says what happened")
-
-
-@contextmanager
-def callers(layout: Layout, story: dict[str, Any]) -> Iterator[None]:
-    """Callers that ask until the block ends; ``story["callers"]`` says what came of them."""
-    command = [str(layout.python), "-m", "serving.release.callers", "--rate", str(_RATE)]
-    process = subprocess.Popen(
-        command, cwd=layout.root, env=client.environment(layout), stdout=subprocess.PIPE, text=True
-    )
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=60)
-        story["callers"] = json.loads(said.splitlines()[-1])
 
 
 def _release(layout: Layout) -> dict[str, Any]:

@@ -24,10 +24,11 @@ from components import contract
 from components.features.push import push
 from components.platform import Platform
 from components.served.tables import TRIP
+from components.served.trips import RECORDED
 from components.trips.rides import SECONDS
 from components.trips.synthetic import Regime
 from monitoring.clock import Clock
-from monitoring.demo.city import RECORDED, Hop, hops, live_trips
+from monitoring.demo.city import Hop, hops, live_trips
 from monitoring.settings import MonitoringSettings
 
 _STEP = timedelta(minutes=5)

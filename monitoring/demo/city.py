@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from components import contract
+from components.served.trips import RECORDED
 from components.trips import synthetic
 from components.trips.rides import SECONDS, rides
 from components.trips.synthetic import START, WEEKS, Regime
@@ -20,14 +21,6 @@ CHANGE = START + timedelta(weeks=_WEEKS) * 3 / 4
 _SEED = 1_000_003
 
 BEGAN, ENDED = "began", "ended"
-RECORDED = (
-    contract.PICKUP_TIME,
-    contract.DROPOFF_TIME,
-    contract.PICKUP_ZONE,
-    contract.DROPOFF_ZONE,
-    contract.DISTANCE,
-    contract.PASSENGERS,
-)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from sqlalchemy import insert
 from components.platform import Platform
 from infra import outputs
 from monitoring import state
-from monitoring.service import Command, Service, written_since
+from monitoring.service import Service, written_since
 from monitoring.settings import MonitoringSettings
 from monitoring.state import Retraining
 from monitoring.state_tables import WINDOWS, open_state
@@ -274,29 +274,6 @@ def test_a_database_that_is_away_is_counted_and_does_not_end_it(
         superuser.execute(f'ALTER DATABASE "{platform.feast_online_database}" ALLOW_CONNECTIONS true')
     assert one.started() == ["monitoring.watch"]
     assert one.failed("service") == 1
-
-
-def test_a_command_waits_longer_after_each_failure_and_not_after_a_success() -> None:
-    command = Command("no_such_module")
-    waits = []
-    now = 1000.0
-    for _ in range(10):
-        assert command.may_start(now)
-        command.start(now)
-        assert not command.may_start(now + 1e6)
-        assert command.process is not None
-        command.process.wait()
-        assert command.reap(now) == 1
-        assert not command.may_start(now + command.pause - 0.1)
-        waits.append(command.pause)
-        now += command.pause
-    assert waits == [5, 10, 20, 40, 80, 160, 320, 600, 600, 600]
-    command.module = "policy"
-    command.start(now)
-    assert command.process is not None
-    command.process.wait()
-    assert command.reap(now) == 0
-    assert command.may_start(now)
 
 
 def test_what_is_written_is_seen_by_its_time(tmp_path: Path) -> None:

@@ -1,8 +1,13 @@
 """A platform on which the whole training pipeline runs."""
 
+import json
+import os
 import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import uvicorn
@@ -29,12 +34,33 @@ def live(tracked_platform: Platform) -> Iterator[Platform]:
         thread.join()
 
 
+def variables(platform: Platform) -> dict[str, str]:
+    """The environment that names a platform."""
+    values = {str(field.validation_alias): getattr(platform, name) for name, field in Platform.model_fields.items()}
+    return {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
+
+
 @pytest.fixture
 def named(live: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
     """The live platform, which the environment names: that is where steps look for it."""
-    for name, field in Platform.model_fields.items():
-        value = getattr(live, name)
-        if value is not None:
-            text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-            monkeypatch.setenv(str(field.validation_alias), text)
+    for name, value in variables(live).items():
+        monkeypatch.setenv(name, value)
     return live
+
+
+@pytest.fixture
+def run_module() -> Callable[..., tuple[dict[str, Any], str]]:
+    """Runs a module that must succeed, on a platform, with arguments; gives its JSON line, and its progress."""
+
+    def run(platform: Platform, module: str, *arguments: str) -> tuple[dict[str, Any], str]:
+        command = [sys.executable, "-m", module, *arguments]
+        environment = os.environ | variables(platform)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return json.loads(done.stdout.splitlines()[-1]) if done.stdout.startswith("{") else {}, done.stderr
+
+    return run

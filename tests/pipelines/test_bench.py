@@ -1,20 +1,12 @@
 """The benchmark of the whole pipeline tells what it promises."""
 
 import pytest
-from pydantic import SecretStr
 
-from components.platform import Platform
 from pipelines.bench import measure, show
 
 
-def test_every_step_and_the_pipelines_time_and_memory_are_told(
-    live: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name, field in Platform.model_fields.items():
-        value = getattr(live, name)
-        if value is not None:
-            text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-            monkeypatch.setenv(str(field.validation_alias), text)
+@pytest.mark.usefixtures("named")
+def test_every_step_and_the_pipelines_time_and_memory_are_told() -> None:
     told = measure(4000, seed=3)
     assert told["cached"] == []
     assert {"ingest", "tune.xgboost", "register"} <= told["seconds"].keys(), told["verdict"]

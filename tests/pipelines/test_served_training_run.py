@@ -1,15 +1,11 @@
 """A model of a few served days beside what was known before: from the log to the champion, and rebuilt to the byte."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
-from pydantic import SecretStr
+import pytest
 
 from components import contract
 from components.features import online_state
@@ -25,31 +21,23 @@ BASE_ENDS, FIRST = datetime(2026, 2, 16), datetime(2026, 2, 23)
 AHEAD = timedelta(hours=5)
 
 
-def run(platform: Platform, module: str, *arguments: str) -> dict[str, Any]:
-    """The JSON line of a module that must succeed."""
-    values = {str(field.validation_alias): getattr(platform, name) for name, field in Platform.model_fields.items()}
-    plain = {
-        name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        for name, value in values.items()
-        if value is not None
-    }
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, env=os.environ | plain, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def train(platform: Platform, data: str) -> dict[str, Any]:
-    asked = ["--data", data, "--seed", "3", "--families", "linear", "--trials", "1", "--force-reason", "a drill"]
-    return run(platform, "pipelines.run", "training", *asked)
+@pytest.fixture
+def train(live: Platform, run_module: Any) -> Callable[[str], dict[str, Any]]:
+    """Trains on a source of trips; gives the JSON line."""
+    asked = ["--seed", "3", "--families", "linear", "--trials", "1", "--force-reason", "a drill"]
+    return lambda data: run_module(live, "pipelines.run", "training", "--data", data, *asked)[0]
 
 
 def test_served_days_are_learned_from_and_the_weeks_before_them_are_known(
-    live: Platform, tmp_path: Any, write_log: Callable[[Platform, pl.DataFrame], None]
+    live: Platform,
+    tmp_path: Any,
+    write_log: Callable[[Platform, pl.DataFrame], None],
+    train: Callable[[str], dict[str, Any]],
+    run_module: Any,
 ) -> None:
     trips, began = clean_trips(9000, 5), pl.col(contract.PICKUP_TIME)
     trips.filter(began < BASE_ENDS).write_parquet(tmp_path / "base.parquet")
-    base = train(live, str(tmp_path / "base.parquet"))
+    base = train(str(tmp_path / "base.parquet"))
     taken = (pl.col(contract.DROPOFF_TIME) - began).dt.total_microseconds() / 1e6
     write_log(
         live,
@@ -61,7 +49,7 @@ def test_served_days_are_learned_from_and_the_weeks_before_them_are_known(
         ),
     )
     since = FIRST.replace(tzinfo=UTC) + AHEAD
-    served = train(live, f"served:{since:%Y-%m-%dT%H:%M:%S}..2026-03-20+champion")
+    served = train(f"served:{since:%Y-%m-%dT%H:%M:%S}..2026-03-20+champion")
     new = trips.filter(began >= FIRST)
     first = new[contract.PICKUP_TIME].min()
     assert isinstance(first, datetime)
@@ -85,5 +73,5 @@ def test_served_days_are_learned_from_and_the_weeks_before_them_are_known(
     assert state.data_version == served["data_version"]
 
     # The code of these tests may have been changed since the last commit.
-    answer = run(live, "pipelines.reproduce", served["run_id"], "--allow-dirty")
+    answer, _ = run_module(live, "pipelines.reproduce", served["run_id"], "--allow-dirty")
     assert answer["identical"], answer["differences"]

@@ -2,8 +2,6 @@
 
 import http.server
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,7 +15,7 @@ from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 from psycopg import sql
 
-from infra.apps.bootstrap import authority, mysql, postgres
+from infra.apps.bootstrap import authority, postgres
 from infra.apps.bootstrap.databases import Bootstrap, Plan
 from infra.apps.bootstrap.vault import BootstrapError, Vault, completed, new_password
 
@@ -280,59 +278,3 @@ def test_a_page_that_is_no_certificate_is_not_trusted(website: str, tmp_path: Pa
 
 def test_the_authority_of_an_earlier_run_serves_where_none_can_be_had() -> None:
     assert authority.fetch("http://127.0.0.1:1/none.pem", "known") == "known"
-
-
-def test_the_mysql_user_owns_its_databases_and_nothing_else() -> None:
-    granted = [one for one in mysql.statements("kubeflow", ("mlpipeline", "cachedb")) if one.startswith("GRANT")]
-    assert [one.partition(" ON ")[2].partition(" TO ")[0] for one in granted] == ["`mlpipeline`.*", "`cachedb`.*"]
-    assert not [one for one in granted if "ALL" in one or "GRANT OPTION" in one]
-
-
-def test_the_mysql_user_signs_in_by_the_method_that_the_metadata_store_knows() -> None:
-    users = [one for one in mysql.statements("kubeflow", ()) if "USER" in one]
-    assert len(users) == 2
-    assert all("IDENTIFIED WITH mysql_native_password BY %s" in one for one in users)
-
-
-def test_the_password_is_a_parameter_of_every_mysql_statement_that_needs_it() -> None:
-    sent: list[tuple[str, Any]] = []
-
-    class Cursor:
-        def __enter__(self) -> "Cursor":
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def cursor(self) -> "Cursor":
-            return self
-
-        def execute(self, statement: str, values: Any) -> None:
-            sent.append((statement, list(values)))
-
-    mysql.make(Cursor, "kubeflow", ("mlpipeline",), "the password")
-    assert not [statement for statement, _ in sent if "the password" in statement]
-    assert [values for _, values in sent if values] == [["the password"], ["the password"]]
-
-
-def test_the_programs_plan_is_one_that_the_bootstrap_takes(make_all: MakeAll) -> None:
-    for stack in ("dev", "prod"):
-        data = make_all(stack).one("ConfigMap", "database-bootstrap")["data"]
-        plan = Plan.model_validate_json(data["plan.json"])
-        assert plan.postgres.sslmode == "verify-full"
-        assert set(plan.secrets) == set(SECRETS)
-        assert (plan.mysql.master_folder is None) == (stack == "prod")
-
-
-def test_the_job_runs_anew_when_its_program_or_plan_changes(make_all: MakeAll) -> None:
-    names = {make_all(stack).one("Job", "database-bootstrap")["metadata"]["name"] for stack in ("dev", "prod")}
-    assert len(names) == 2
-
-
-def test_the_job_ships_every_file_that_its_program_imports(make_all: MakeAll, tmp_path: Path) -> None:
-    data = make_all().one("ConfigMap", "database-bootstrap")["data"]
-    package = tmp_path / "bootstrap"
-    package.mkdir()
-    for name, text in data.items():
-        (package / name).write_text(text)
-    asked = [sys.executable, "-c", "import bootstrap.databases"]
-    subprocess.run(asked, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, check=True)

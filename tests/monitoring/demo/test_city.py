@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components import contract
+from components.served.trips import RECORDED
 from components.trips import synthetic
 from components.trips.synthetic import Regime
-from monitoring.demo.city import BEGAN, CHANGE, ENDED, LIVE, RECORDED, hops, live_trips
+from monitoring.demo.city import BEGAN, CHANGE, ENDED, LIVE, hops, live_trips
 from monitoring.demo.story import instant_of
 
 ROWS = 20_000
