@@ -1,11 +1,16 @@
 """The closed loop on a whole stack, as `make demo-calm` and `make demo-drift` tell it, on a faster clock."""
 
 import json
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 pytestmark = pytest.mark.loop
+
+
+def day(window: dict[str, Any]) -> date:
+    return datetime.fromisoformat(window["start"]).date()
 
 
 def story(stack: Any, world: str, *words: str) -> dict[str, Any]:
@@ -42,6 +47,16 @@ def test_a_shift_is_seen_learned_released_and_mended_without_any_command(drift: 
     assert actions.count("retrain") == 1
     assert set(drift["callers"]["answered"]) == {"1", retraining["tried"]}
     assert drift["callers"]["failed"] == 0
+
+
+def test_the_error_is_lower_than_that_of_the_model_before_on_days_like_these(drift: dict[str, Any]) -> None:
+    """A week after the shift: days of a week differ, so the new champion's are held against the same ones before."""
+    [retraining] = drift["retrainings"]
+    errors = {(window["version"], day(window)): window["mae"] for window in drift["windows"] if window["rows"] >= 1000}
+    after = {on: mae for (version, on), mae in errors.items() if version == retraining["tried"]}
+    assert after
+    before = {on: errors["1", on - timedelta(days=7)] for on in after}
+    assert sum(after.values()) < sum(before.values())
 
 
 def test_the_run_says_why_and_the_stack_serves_what_came_of_it(busy_stack: Any, drift: dict[str, Any]) -> None:
