@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help env doctor up down status train features score lineage reproduce promotions publish bundle release rollback \
 	collect forget logs demo-release demo-drift demo-calm predict edge image \
-	test test-release test-loop test-page test-image lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight \
+	test test-release test-loop test-logs test-page test-image lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight \
 	teardown sweep \
 	pause resume
 
@@ -30,8 +30,8 @@ down: ## Take everything down; data stays unless PURGE=1
 	@$(PY) -m infra.local.down $(if $(PURGE),--purge)
 status: ## Show each service's health, uptime and memory, the champion, the last run (JSON=1)
 	@$(PY) -m infra.local.status $(if $(JSON),--json)
-logs: ## Find everything that was written about a request or a run (ID=)
-	@$(PY) -m infra.local.find_logs "$(ID)"
+logs: ## Find everything that was written about a request or a run, here or on a cloud stack (ID= STACK= HOURS=168)
+	@$(PY) $(if $(STACK),-m infra.operations.find_logs --stack "$(STACK)" $(if $(HOURS),--hours "$(HOURS)"),-m infra.local.find_logs) "$(ID)"
 train: ## Run the training pipeline on the running stack (DATA= ROWS= SEED= FORCE_REASON=)
 	@$(PY) -m infra.local.client pipelines.run training $(RUN_OPTIONS) \
 		$(if $(FORCE_REASON),--force-reason "$(FORCE_REASON)")
@@ -82,6 +82,8 @@ test-release: env ## Release a better model and roll a worse one back on a scrat
 	@$(PY) -m pytest -m release tests/stack
 test-loop: env ## Let the monitor watch a calm and a changing city on a scratch stack, on a faster clock
 	@$(PY) -m pytest -m loop tests/stack
+test-logs: env ## Send pods' logs to the log store as a cluster does, and find them (builds Loki and a collector)
+	@$(PY) -m pytest -m logs tests/infra/observability
 test-page: env ## Look at the dashboards' page in a real browser (gets Chromium from Debian)
 	@.ci/install-browser && $(PY) -m pytest -m page tests/infra/local
 test-image: env ## Build a bundle's image on a base made here, and run it (root; gets buildah from Debian)

@@ -228,6 +228,11 @@ def write_log(platform: Platform, trips: pl.DataFrame) -> None:
         tables.write_version(platform, name, whole.cast(dict(empty.schema)).to_arrow(), uuid.uuid4().hex)
 
 
+@pytest.fixture(scope="session", name="free_port")
+def _free_port() -> Callable[[], int]:
+    return free_port
+
+
 @pytest.fixture(scope="session", name="write_log")
 def _write_log() -> Callable[[Platform, pl.DataFrame], None]:
     return write_log

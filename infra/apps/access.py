@@ -120,6 +120,12 @@ ACCESS: tuple[Access, ...] = (
         images=("components",),
     ),
     Access(
+        namespace="monitoring",
+        service_account="loki",
+        why="the log store keeps the lines of all pods, and lets go of those that are over their time",
+        buckets=(BucketGrant(bucket="logs", prefix="pods/", actions=(*WRITE, *DELETE)),),
+    ),
+    Access(
         namespace="database",
         service_account="database-bootstrap",
         why="the bootstrap job makes each application's database user and puts its password in Secrets Manager",

@@ -7,6 +7,7 @@ import pulumi
 from infra.apps.boundaries import Boundaries
 from infra.apps.foundation import Foundation
 from infra.apps.kubeflow.pipelines import KubeflowPipelines
+from infra.apps.logs import Logs
 from infra.apps.observability import Observability
 from infra.apps.operators import Operators
 from infra.apps.workloads import Workloads
@@ -14,7 +15,7 @@ from infra.settings.cloud import CloudSettings
 
 
 class ClusterLayer(pulumi.ComponentResource):
-    """Boundaries, operators, monitoring, Kubeflow Pipelines, and the project's own workloads.
+    """Boundaries, operators, logs, monitoring, Kubeflow Pipelines, and the project's own workloads.
 
     Attributes:
         values: The platform contract's settings, by output name.
@@ -39,6 +40,8 @@ class ClusterLayer(pulumi.ComponentResource):
         # No pod starts in a namespace before its walls stand.
         ready = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[*needs, boundaries]))
         operators = Operators("operators", foundation, settings, opts=ready)
+        settled = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[operators]))
+        Logs("logs", foundation, settings, opts=settled)
         workloads = Workloads("workloads", foundation, settings, needs=[operators], opts=inside)
         # Grafana's password is among what the bootstrap of the databases makes.
         after = pulumi.ResourceOptions.merge(

@@ -43,6 +43,8 @@ MONITORS: tuple[Monitor, ...] = (
         interval="15s",
     ),
     Monitor(name="monitor", namespace="monitoring", labels=_application("monitor"), port=8080),
+    Monitor(name="loki", namespace="monitoring", labels=_application("loki"), port=3100),
+    Monitor(name="log-collector", namespace="logging", labels=_application("log-collector"), port=8888),
     Monitor(name="kubeflow-pipelines", namespace="kubeflow", labels={"app": "ml-pipeline"}, port=8888),
     Monitor(name="workflow-controller", namespace="kubeflow", labels={"app": "workflow-controller"}, port=9090),
     Monitor(

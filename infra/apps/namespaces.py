@@ -64,7 +64,7 @@ NAMESPACES: Mapping[str, Namespace] = {
     "feast": Namespace(purpose="feature server, its registry and materialisation"),
     "serving": Namespace(purpose="the deployed bundle", cpu=8, memory=16, pods=30),
     "monitoring": Namespace(
-        purpose="Prometheus, Grafana, Evidently; the node exporter, which needs the host, is in kube-system",
+        purpose="Prometheus, Grafana, Loki, Evidently; the node exporter, which needs the host, is in kube-system",
         cpu=4,
         memory=12,
         pods=40,
@@ -76,6 +76,12 @@ NAMESPACES: Mapping[str, Namespace] = {
     "cert-manager": Namespace(purpose="certificates of webhooks"),
     "argo-rollouts": Namespace(purpose="staged roll-out of bundles"),
     "kuberay": Namespace(purpose="operator of Ray clusters"),
+    "logging": Namespace(
+        purpose="collectors, which bring the logs of a node's pods to the store",
+        level="privileged",
+        reason="a collector reads the node's log folder, as root and without capabilities",
+        pods=100,
+    ),
     "nvidia": Namespace(
         purpose="device plugin and metrics of GPU nodes",
         level="privileged",

@@ -1,5 +1,7 @@
 """The objects that run a workload: pure functions, which `application` creates from."""
 
+from typing import cast
+
 from pulumi_kubernetes import apps, autoscaling, batch, core, meta, policy
 
 from infra.apps import pod
@@ -22,6 +24,20 @@ def deployment(workload: Workload, replicas: int) -> apps.v1.DeploymentSpecArgs:
         strategy=strategy,
         selector=meta.v1.LabelSelectorArgs(match_labels=selector(workload)),
         template=pod.template(workload),
+    )
+
+
+def daemon_set(workload: Workload) -> apps.v1.DaemonSetSpecArgs:
+    """One pod on each node, whatever the node is kept for."""
+    template = pod.template(workload)
+    spec = cast("core.v1.PodSpecArgs", template.spec)
+    spec.topology_spread_constraints, spec.affinity = None, None
+    spec.tolerations = [core.v1.TolerationArgs(operator="Exists")]
+    return apps.v1.DaemonSetSpecArgs(
+        revision_history_limit=3,
+        update_strategy=apps.v1.DaemonSetUpdateStrategyArgs(type="RollingUpdate"),
+        selector=meta.v1.LabelSelectorArgs(match_labels=selector(workload)),
+        template=template,
     )
 
 

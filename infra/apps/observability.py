@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 from pulumi_kubernetes import apiextensions, core, meta
 
+from infra.apps import logs
 from infra.apps.charts import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -160,6 +161,9 @@ def _grafana(settings: CloudSettings) -> dict[str, Any]:
             },
             "datasources": {"enabled": True, "defaultDatasourceEnabled": True},
         },
+        "additionalDataSources": [
+            {"name": "Logs", "type": "loki", "uid": "loki", "access": "proxy", "url": logs.store_url()}
+        ],
     }
 
 

@@ -101,6 +101,8 @@ MONITOR = application("monitoring", "monitor")
 GRAFANA = application("monitoring", "grafana")
 PROMETHEUS = application("monitoring", "prometheus")
 ALERTMANAGER = application("monitoring", "alertmanager")
+LOKI = application("monitoring", "loki")
+LOG_COLLECTOR = application("logging", "log-collector")
 BOOTSTRAP = application("database", "database-bootstrap")
 MYSQL = application("database", "mysql")
 SIGN_IN = Pods(namespace="ingress", name="sign-in", labels={"app.kubernetes.io/component": "sign-in"})
@@ -115,6 +117,7 @@ _AWS_USERS: tuple[tuple[Pods, str], ...] = (
     (FEAST_MATERIALISATION, "tables in S3"),
     (SERVING, "tables of the log in S3"),
     (MONITOR, "log of predictions and trips in S3"),
+    (LOKI, "logs in S3"),
     (BOOTSTRAP, "secrets in Secrets Manager"),
     (EXTERNAL_SECRETS, "secrets in Secrets Manager"),
 )
@@ -178,10 +181,13 @@ OPENINGS: tuple[Opening, ...] = (
     Opening(source=PROMETHEUS, target=_everything("cert-manager"), ports=(9402,), why="metrics"),
     Opening(source=PROMETHEUS, target=_everything("kuberay"), ports=(8080,), why="metrics"),
     Opening(source=PROMETHEUS, target=_everything("nvidia"), ports=(9400,), why="metrics"),
+    Opening(source=PROMETHEUS, target=LOG_COLLECTOR, ports=(8888,), why="metrics"),
+    Opening(source=LOG_COLLECTOR, target=LOKI, ports=(3100,), why="lines of a node's pods"),
     Opening(source=MONITOR, target=MLFLOW, ports=(5000,), why="which model is champion"),
     Opening(source=MONITOR, target=PIPELINE_API, ports=(8888,), why="starts a training run"),
     # From the Kubernetes API
     Opening(source=_FROM_KUBERNETES, target=PIPELINE_API, ports=(8888,), why="runs submitted through `services/proxy`"),
+    Opening(source=_FROM_KUBERNETES, target=LOKI, ports=(3100,), why="logs searched through `services/proxy`"),
     Opening(
         source=_FROM_KUBERNETES, target=SERVING, ports=(3000,), why="predictions asked for through `services/proxy`"
     ),

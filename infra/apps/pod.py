@@ -29,7 +29,7 @@ def template(workload: Workload, restart: str = "Always") -> core.v1.PodTemplate
             restart_policy=restart,
             termination_grace_period_seconds=workload.drain_seconds + workload.grace_seconds,
             security_context=core.v1.PodSecurityContextArgs(
-                run_as_non_root=True,
+                run_as_non_root=workload.user != 0,
                 run_as_user=workload.user,
                 run_as_group=workload.user,
                 fs_group=workload.user,
@@ -84,7 +84,7 @@ def _container(workload: Workload) -> core.v1.ContainerArgs:
             allow_privilege_escalation=False,
             privileged=False,
             read_only_root_filesystem=True,
-            run_as_non_root=True,
+            run_as_non_root=workload.user != 0,
             run_as_user=workload.user,
             run_as_group=workload.user,
             capabilities=core.v1.CapabilitiesArgs(drop=["ALL"]),
@@ -182,12 +182,12 @@ def _scratch(workload: Workload) -> dict[str, int]:
 
 
 def _mounts(workload: Workload) -> list[core.v1.VolumeMountArgs]:
-    writable = [*_scratch(workload), *workload.claims, *workload.disks]
+    writable = [*_scratch(workload), *workload.kept_on_node, *workload.claims, *workload.disks]
     return [
         *(core.v1.VolumeMountArgs(name=_volume_name(path), mount_path=path) for path in writable),
         *(
             core.v1.VolumeMountArgs(name=_volume_name(path), mount_path=path, read_only=True)
-            for path in [*workload.config_files, *workload.secret_files]
+            for path in [*workload.config_files, *workload.secret_files, *workload.node_files]
         ),
     ]
 
@@ -226,6 +226,14 @@ def _volumes(workload: Workload) -> list[core.v1.VolumeArgs]:
                 secret=core.v1.SecretVolumeSourceArgs(secret_name=name, default_mode=0o440),
             )
             for path, name in workload.secret_files.items()
+        ),
+        *(
+            core.v1.VolumeArgs(
+                name=_volume_name(path),
+                host_path=core.v1.HostPathVolumeSourceArgs(path=folder, type=kind),
+            )
+            for folders, kind in ((workload.node_files, "Directory"), (workload.kept_on_node, "DirectoryOrCreate"))
+            for path, folder in folders.items()
         ),
     ]
 

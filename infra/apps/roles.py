@@ -58,6 +58,11 @@ _PIPELINE_API = (
         names=("ml-pipeline", "ml-pipeline:http", "ml-pipeline:8888", "http:ml-pipeline:8888"),
     ),
 )
+_SEARCH_LOGS = Permission(
+    why="searches the logs of all pods",
+    namespaces=("monitoring",),
+    rules=(Rule(resources=("services/proxy",), verbs=("get",), names=("loki:3100",)),),
+)
 _ROLLOUTS = (
     Rule(groups=("argoproj.io",), resources=("rollouts", "analysisruns", "analysistemplates")),
     Rule(groups=("argoproj.io",), resources=("rollouts", "rollouts/status"), verbs=("get", "patch", "update")),
@@ -75,6 +80,7 @@ ROLES: Mapping[str, tuple[Permission, ...]] = {
         Permission(why="starts and stops runs", namespaces=("kubeflow",), rules=_PIPELINE_API),
         Permission(why="opens pages and tracks experiments from a notebook", namespaces=_PAGES, rules=_FORWARD),
         Permission(why="finds the pods behind pages", namespaces=("mlflow", "feast", "monitoring"), rules=_LOOK),
+        _SEARCH_LOGS,
     ),
     "ml-engineer": (
         Permission(
@@ -86,6 +92,7 @@ ROLES: Mapping[str, tuple[Permission, ...]] = {
             why="starts and stops runs, and Ray clusters", namespaces=("kubeflow",), rules=_RUNS + _PIPELINE_API + _RAY
         ),
         Permission(why="promotes or aborts the roll-out of a bundle", namespaces=("serving",), rules=_ROLLOUTS),
+        _SEARCH_LOGS,
     ),
     "data-engineer": (
         Permission(
@@ -96,6 +103,7 @@ ROLES: Mapping[str, tuple[Permission, ...]] = {
         Permission(why="repeats materialisation", namespaces=("feast",), rules=_RERUN),
         Permission(why="opens pages", namespaces=("kubeflow", "feast", "monitoring"), rules=_FORWARD),
         Permission(why="finds the pods behind pages", namespaces=("monitoring",), rules=_LOOK),
+        _SEARCH_LOGS,
     ),
     "platform-engineer": (
         Permission(
@@ -124,6 +132,7 @@ ROLES: Mapping[str, tuple[Permission, ...]] = {
                 *_RERUN,
             ),
         ),
+        _SEARCH_LOGS,
     ),
     "reviewer": (
         Permission(

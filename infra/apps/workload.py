@@ -85,6 +85,8 @@ class Workload:
         scratch: Folders that can be written to, ``{path: MiB}``; ``/tmp`` is always there with 64 MiB unless named.
         config_files: Folders with the keys of a ConfigMap as files, ``{path: ConfigMap}``.
         secret_files: Folders with the keys of a Secret as files, ``{path: Secret}``.
+        node_files: Folders of the node that it reads, ``{path: the node's}``; who is not root reads few of them.
+        kept_on_node: Folders of the node that it writes to, which outlive the pod, ``{path: the node's}``.
         claims: Folders on volumes that outlive the pod, ``{path: PersistentVolumeClaim}``.
         disks: Folders on disks of the pod's own, which go when it goes, ``{path: GiB}``. A full one fails the write; a
             full scratch folder has the pod evicted.
@@ -116,6 +118,8 @@ class Workload:
     scratch: Mapping[str, int] = field(default_factory=dict)
     config_files: Mapping[str, str] = field(default_factory=dict)
     secret_files: Mapping[str, str] = field(default_factory=dict)
+    node_files: Mapping[str, str] = field(default_factory=dict)
+    kept_on_node: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, str] = field(default_factory=dict)
     disks: Mapping[str, int] = field(default_factory=dict)
     alone: bool = False

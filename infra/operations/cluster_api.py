@@ -122,6 +122,32 @@ class KubernetesApi:
                 if error.status != 404:
                     raise
 
+    def ask_service(self, namespace: str, service: str, path: str, query: Mapping[str, str]) -> Any:
+        """What a service inside the cluster answers to GET, asked through the Kubernetes API.
+
+        Args:
+            service: ``<name>:<port>``.
+            path: Begins with ``/``.
+
+        Returns:
+            The parsed JSON.
+
+        Raises:
+            ClusterUnreachable: The API does not answer, refuses, or cannot reach the service.
+        """
+        address = f"/api/v1/namespaces/{namespace}/services/{service}/proxy{path}"
+        with _reaching(self._host):
+            return self._client.client.call_api(
+                address,
+                "GET",
+                query_params=list(query.items()),
+                header_params={"Accept": "application/json"},
+                auth_settings=["BearerToken"],
+                response_type="object",
+                _return_http_data_only=True,
+                _request_timeout=_PATIENCE,
+            )
+
     def _resource(self, kind: Kind) -> Any:
         try:
             return self._client.resources.get(api_version=kind.version, kind=kind.name)
@@ -140,7 +166,7 @@ def _reaching(host: str) -> Iterator[None]:
 
 
 @contextmanager
-def connected(account: Account, cluster: str) -> Iterator[ClusterApi]:
+def connected(account: Account, cluster: str) -> Iterator[KubernetesApi]:
     """The API of an EKS cluster.
 
     Raises:

@@ -45,6 +45,21 @@ EXEMPTIONS: tuple[Exemption, ...] = (
         reason="the GPU device plugin and the metrics exporter mount the host's device and plugin folders",
     ),
     Exemption(
+        rule="namespace-pod-security-labelled",
+        urn="kubernetes:core/v1:Namespace::*-logging",
+        reason="a collector reads the node's log folder, which is the host's",
+    ),
+    Exemption(
+        rule="pod-runs-as-non-root",
+        urn="kubernetes:apps/v1:DaemonSet::logs-collector",
+        reason="the kubelet lets root alone read logs; the process has none of root's capabilities",
+    ),
+    Exemption(
+        rule="pod-volumes-restricted",
+        urn="kubernetes:apps/v1:DaemonSet::logs-collector",
+        reason="it reads the node's log folder, and keeps on the node how far it has read",
+    ),
+    Exemption(
         rule="k8s-secrets-as-files-not-env-vars",
         urn="kubernetes:*::feast-*",
         reason="Feast's configuration takes the password of its database from a variable",

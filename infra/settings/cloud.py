@@ -48,7 +48,9 @@ class Network(Settings):
         Field(description="way out of the private subnets: one small instance, one gateway, or one gateway a zone"),
     ]
     interface_endpoints: Annotated[bool, Field(description="private endpoints for ECR, STS, EKS, logs and secrets")]
-    flow_log_days: Annotated[int, Field(ge=1, le=365, description="how long VPC flow logs are kept")]
+    flow_log_days: Annotated[
+        int, Field(ge=1, le=365, description="how long logs of pods, of VPC flows and of access to buckets are kept")
+    ]
     api_allowed_cidrs: Annotated[
         tuple[AllowedCidr, ...],
         Field(description="addresses outside the VPC that may reach the cluster's API; none means private only"),

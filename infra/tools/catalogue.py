@@ -44,9 +44,9 @@ class GoBuild:
     """How Go builds a tool in ``folder``, whose go.mod and go.sum pin every module.
 
     Attributes:
-        folder: Holds go.mod, go.sum and tools.go.
+        folder: Holds go.mod, go.sum, and tools.go or the program itself.
         module: Module path of the tool.
-        package: Its main package.
+        package: Its main package; `.` is the folder's own.
         ldflags: Given to the linker.
         files: Program name to its path in the module's source folder.
     """

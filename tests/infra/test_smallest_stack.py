@@ -48,7 +48,7 @@ def asked(requests: Mapping[str, str]) -> tuple[float, float]:
 def of_workloads(recording: Recording) -> Iterator[tuple[str, float, float]]:
     """Servers of our own: what runs all the time, with its copies."""
     for resource in recording.of_package("kubernetes"):
-        if resource.kind in {"Deployment", "StatefulSet"}:
+        if resource.kind in {"Deployment", "StatefulSet", "DaemonSet"}:
             copies = resource.inputs["spec"].get("replicas", 1)
             for container in resource.inputs["spec"]["template"]["spec"]["containers"]:
                 millicores, mebibytes = asked(container["resources"]["requests"])

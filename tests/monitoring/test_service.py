@@ -73,12 +73,6 @@ def eventually(condition: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
 def variables(platform: Platform, tmp_path: Path) -> dict[str, str]:
     """The service's environment; it looks five times a second."""
@@ -92,13 +86,13 @@ def variables(platform: Platform, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def serve(variables: dict[str, str], tmp_path: Path) -> Iterator[Serve]:
+def serve(variables: dict[str, str], tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Serve]:
     """Starts the service with more variables, and ends it after the test."""
-    with contextmanager(_served)(variables, tmp_path) as start:
+    with contextmanager(_served)(variables, tmp_path, free_port) as start:
         yield start
 
 
-def _served(variables: dict[str, str], folder: Path) -> Iterator[Serve]:
+def _served(variables: dict[str, str], folder: Path, free_port: Callable[[], int]) -> Iterator[Serve]:
     started: list[Running] = []
 
     def start(**more: str) -> Running:

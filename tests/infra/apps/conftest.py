@@ -50,7 +50,7 @@ class Made:
         """The pod specification of each workload, by the workload's name."""
         made: dict[str, dict[str, Any]] = {}
         for one in self.objects:
-            if one["kind"] in ("Deployment", "StatefulSet", "Rollout", "Job"):
+            if one["kind"] in ("Deployment", "StatefulSet", "Rollout", "DaemonSet", "Job"):
                 made[one["metadata"]["name"]] = one["spec"]["template"]["spec"]
             if one["kind"] == "CronJob":
                 made[one["metadata"]["name"]] = one["spec"]["jobTemplate"]["spec"]["template"]["spec"]
@@ -128,6 +128,7 @@ def _recorded(program: Callable[[], None]) -> Made:
 def make_all() -> Callable[..., Made]:
     """Makes all of the cluster layer's own objects, ``make_all("prod", sign_in=...)``; equal ones only once."""
     from infra.apps.boundaries import Boundaries
+    from infra.apps.logs import Logs
     from infra.apps.workloads import Workloads
 
     known: dict[str, Made] = {}
@@ -138,6 +139,7 @@ def make_all() -> Callable[..., Made]:
         def program() -> None:
             foundation = a_foundation(settings)
             boundaries = Boundaries("boundaries", foundation, settings)
+            Logs("logs", foundation, settings)
             Workloads("workloads", foundation, settings, needs=[boundaries])
 
         key = settings.model_dump_json()

@@ -12,17 +12,19 @@ from infra.apps.namespaces import NAMESPACES, container_defaults, hard_limits, q
 from infra.settings.cloud import STACKS, CloudSettings
 
 MakeAll = Callable[..., Any]
+PRIVILEGED = ("nvidia", "logging")
 PAGE = Path(__file__).parents[3] / "docs" / "cluster-security.md"
 
 
-@pytest.mark.parametrize("name", [name for name in NAMESPACES if name != "nvidia"])
+@pytest.mark.parametrize("name", [name for name in NAMESPACES if name not in PRIVILEGED])
 def test_a_namespace_enforces_the_restricted_pod_standard(make_all: MakeAll, name: str) -> None:
     labels = make_all().one("Namespace", name)["metadata"]["labels"]
     assert {labels[f"pod-security.kubernetes.io/{mode}"] for mode in ("enforce", "audit", "warn")} == {"restricted"}
 
 
-def test_the_one_privileged_namespace_says_why(make_all: MakeAll) -> None:
-    metadata = make_all().one("Namespace", "nvidia")["metadata"]
+@pytest.mark.parametrize("name", PRIVILEGED)
+def test_a_privileged_namespace_says_why(make_all: MakeAll, name: str) -> None:
+    metadata = make_all().one("Namespace", name)["metadata"]
     assert metadata["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
     assert metadata["annotations"]["keelson/pod-security-reason"]
 

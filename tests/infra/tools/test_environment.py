@@ -184,7 +184,7 @@ def test_the_doctor_prints_json_and_fails_when_something_needed_is_missing(
 
 
 def test_each_go_module_pins_the_version_that_the_catalogue_names() -> None:
-    for tool in (*load().tools, *load(group="checks").tools, *load(group="load").tools):
+    for tool in (*load().tools, *load(group="checks").tools, *load(group="load").tools, *load(group="logs").tools):
         if tool.go is None:
             continue
         requirements = dict(
@@ -198,7 +198,10 @@ def test_each_go_module_pins_the_version_that_the_catalogue_names() -> None:
             f"v0.{int(major)}{int(minor):02}.{patch}" if tool.go.folder.name == "prometheus" else f"v{tool.version}"
         )
         assert requirements[tool.go.module] == expected
-        assert f'_ "{tool.go.package}"' in (tool.go.folder / "tools.go").read_text()
+        if tool.go.package == ".":
+            assert f'"{tool.go.module}"' in (tool.go.folder / "main.go").read_text()
+        else:
+            assert f'_ "{tool.go.package}"' in (tool.go.folder / "tools.go").read_text()
 
 
 @pytest.mark.parametrize("system", ["linux-x86_64", "linux-aarch64", "darwin-x86_64", "darwin-aarch64"])
