@@ -90,6 +90,21 @@ _CAPACITY = Group(
         ),
     ),
 )
+_LOGS = Group(
+    name="logs",
+    rules=(
+        _alert(
+            "LogsLost",
+            # It has either name, by the format that Prometheus and the collector agree on.
+            "sum by (pod) (increase(otelcol_exporter_send_failed_log_records_total[15m]) "
+            "or increase(otelcol_exporter_send_failed_log_records[15m]))",
+            "> 0",
+            minutes=0,
+            severity="warning",
+            summary="The log store refuses lines of a node's pods, and they are dropped",
+        ),
+    ),
+)
 _SECRETS = Group(
     name="secrets",
     rules=(
@@ -115,4 +130,4 @@ _SECRETS = Group(
 
 def groups() -> tuple[Group, ...]:
     """Rules on the cluster under the platform."""
-    return (_GPU, _CAPACITY, _SECRETS)
+    return (_GPU, _CAPACITY, _LOGS, _SECRETS)

@@ -8,7 +8,7 @@ import pytest
 # By the beginning of their names.
 _OF_CLUSTER = re.compile(
     r"\b(?:DCGM_|kube_|kubelet_|node_|container_|karpenter_|argo_workflows_|resource_manager_|rollout_|"
-    r"externalsecret_|certmanager_)"
+    r"externalsecret_|certmanager_|otelcol_)"
 )
 
 

@@ -5,13 +5,14 @@ Loki and the collector are real, built with Go; a folder stands for a node's, in
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from infra.tools.program import program
 
 pytestmark = pytest.mark.logs
 
+# What the alert LogsLost asks for.
+LOST = "otelcol_exporter_send_failed_log_records"
 PREFIX, OWN = "pods", "logging_log-collector-*"
 SECONDS = 60
 
@@ -38,45 +41,56 @@ def wait_for(what: Callable[[], Any]) -> Any:
     return found
 
 
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.HTTPError:
+        return False
+
+
 @dataclass
 class Node:
     """A node's folders, the collector on it, and the store."""
 
     folder: Path
     store_port: int
+    metrics_port: int
     store_command: list[str]
     store_environment: dict[str, str]
     collector_command: list[str]
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def write(self, text: str, *, pod: str = "run-abc", namespace: str = "kubeflow", tag: str = "F") -> None:
+    def write(
+        self,
+        text: str,
+        *,
+        pod: str = "run-abc",
+        namespace: str = "kubeflow",
+        tag: str = "F",
+        at: datetime | None = None,
+    ) -> None:
         """One line, as the container runtime writes it."""
         place = self.folder / "pods" / f"{namespace}_{pod}_0fa8f0d4-6c1b-4a63-8a3c-6a4ff8e3e9d1" / "main" / "0.log"
         place.parent.mkdir(parents=True, exist_ok=True)
         with place.open("a") as file:
-            file.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}000Z stdout {tag} {text}\n")
+            file.write(f"{at or datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}000Z stdout {tag} {text}\n")
 
     def start(self, what: str) -> None:
-        """The ``store`` (until it answers) or the ``collector``."""
-        command, environment = (
-            (self.store_command, self.store_environment) if what == "store" else (self.collector_command, {})
+        """The ``store`` or the ``collector``, until it answers."""
+        command, environment, port, path = (
+            (self.store_command, self.store_environment, self.store_port, "/ready")
+            if what == "store"
+            else (self.collector_command, {}, self.metrics_port, "/metrics")
         )
         with (self.folder / f"{what}.out").open("ab") as out:
             environment = {**os.environ, **environment}
             self.running[what] = subprocess.Popen(command, stdout=out, stderr=out, env=environment)
-        if what == "store":
-            wait_for(self.ready)
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}{path}"))
 
     def stop(self, what: str, number: signal.Signals = signal.SIGTERM) -> None:
         process = self.running.pop(what)
         process.send_signal(number)
         process.wait(timeout=SECONDS)
-
-    def ready(self) -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{self.store_port}/ready").is_success
-        except httpx.HTTPError:
-            return False
 
     def about(self, identity: str) -> list[Line]:
         """What `make logs` finds."""
@@ -120,6 +134,7 @@ def node(tmp_path_factory: pytest.TempPathFactory, object_store: Any, free_port:
     made = Node(
         folder=folder,
         store_port=ports[0],
+        metrics_port=ports[3],
         store_command=[str(program("loki", group="logs")), f"-config.file={folder / 'store.yaml'}"],
         store_environment={
             "AWS_ACCESS_KEY_ID": object_store.access_key,
@@ -217,3 +232,17 @@ def test_lines_go_to_the_bucket_below_their_prefix_and_are_found_there(
 
     assert all(key.startswith(f"{PREFIX}/") for key in wait_for(written))
     assert node.texts(identity, 1) == [f"{identity} kept"]
+
+
+def test_lines_that_the_store_refuses_are_counted_and_hold_nothing_up(node: Node, identity: str) -> None:
+    def lost() -> float:
+        found = re.findall(
+            rf"^{LOST}{{.*}} (\S+)$", httpx.get(f"http://127.0.0.1:{node.metrics_port}/metrics").text, re.M
+        )
+        return sum(map(float, found))
+
+    before = lost()
+    node.write(f"{identity} of long ago", at=datetime.now(UTC) - timedelta(days=30))
+    wait_for(lambda: lost() > before)
+    node.write(f"{identity} now")
+    assert node.texts(identity, 1) == [f"{identity} now"]

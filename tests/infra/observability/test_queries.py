@@ -12,7 +12,7 @@ from infra.observability.metrics import MONITOR
 KNOWN = re.compile(
     r"keelson_\w+|feast_\w+|ALERTS|process_\w+|scrape_duration_seconds|mlflow_http_\w+|argo_workflows_\w+|resource_manager_workflow_runs_\w+|rollout_info|"
     r"DCGM_FI_DEV_\w+|kube_\w+|kubelet_volume_stats_\w+|container_\w+|node_filesystem_\w+|karpenter_\w+|"
-    r"externalsecret_status_condition|certmanager_certificate_expiration_timestamp_seconds|"
+    r"otelcol_exporter_\w+|externalsecret_status_condition|certmanager_certificate_expiration_timestamp_seconds|"
     r"objective:errors:ratio_rate\w+|up|prometheus_rule_\w+|prometheus_config_\w+|alertmanager_notifications_\w+"
 )
 WORDS = set(
