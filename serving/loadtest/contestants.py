@@ -53,6 +53,7 @@ BARE, SERVICE, LOGGED = "bare ASGI", "the bundle", "the bundle, prediction log o
 BARE_PUBLISHED = "bare ASGI, Booster.predict"
 STOCK, MLFLOW = "BentoML's API method", "mlflow models serve"
 BARE_LOOKUP, SERVICE_LOOKUP = "bare ASGI, with lookup", "the bundle, with lookup"
+LOGGED_LOOKUP = "the bundle, with lookup and prediction log"
 
 
 def variables(contestant: Contestant) -> dict[str, str]:
@@ -83,6 +84,7 @@ def contestants(model: Path, bundle: str, scratch: Path, feature_server: str) ->
         scratch: A folder for what the servers need, in which this was not called before.
         feature_server: Address of the stack's feature server.
     """
+    lookup = {bare.FEATURE_SERVER_VARIABLE: feature_server}
     ready_made = [{"features": row} for row in _features(len(contract.MODEL_FEATURES))]
     return [
         _bare(BARE, "without_lookup", model, ready_made),
@@ -92,14 +94,15 @@ def contestants(model: Path, bundle: str, scratch: Path, feature_server: str) ->
         _stock(model),
         _mlflow(model, scratch / "mlflow"),
         _bare(BARE_LOOKUP, "with_lookup", model, _looked_up(), feature_server),
-        _service(SERVICE_LOOKUP, bundle, scratch, {bare.FEATURE_SERVER_VARIABLE: feature_server}),
+        _service(SERVICE_LOOKUP, bundle, scratch, lookup),
+        _service(LOGGED_LOOKUP, bundle, scratch, lookup, scratch / "prediction-log-with-lookup"),
     ]
 
 
 def service_without_lookup(name: str, bundle: str, scratch: Path, log: Path | None = None) -> Contestant:
     """The bundle with feature lookups off; it cannot reach a feature server."""
     off = {"KEELSON_FEATURE_LOOKUP": "off", bare.FEATURE_SERVER_VARIABLE: _NOWHERE}
-    return _service(name, bundle, scratch, off | ({"KEELSON_PREDICTION_LOG": str(log)} if log else {}), log)
+    return _service(name, bundle, scratch, off, log)
 
 
 def deployed(bundle: Path, scratch: Path, feature_server: str) -> Contestant:
@@ -119,6 +122,7 @@ def _service(
 ) -> Contestant:
     if log:
         log.mkdir()
+        environment = {**environment, "KEELSON_PREDICTION_LOG": str(log)}
     one_worker = f"services.{contract.BUNDLE_NAME}.workers=1"
     return Contestant(
         name=name,

@@ -18,6 +18,7 @@ RATIOS = (
     ("bundle / BentoML's API method", servers.SERVICE, servers.STOCK, "at least 5"),
     ("bundle / mlflow models serve", servers.SERVICE, servers.MLFLOW, "at least 4"),
     ("prediction log on / off", servers.LOGGED, servers.SERVICE, "at least 0.9"),
+    ("prediction log on / off, with lookup", servers.LOGGED_LOOKUP, servers.SERVICE_LOOKUP, "at least 0.95"),
 )
 
 
