@@ -5,7 +5,7 @@
 	test test-release test-loop test-page test-image lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight \
 	teardown sweep \
 	pause resume \
-	repository codeowners
+	repository codeowners changelog hooks
 
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -116,3 +116,7 @@ repository: env ## Show what GitHub would have to be set to, or set it (REPOSITO
 	@$(PY) -m infra.repository --repository "$(REPOSITORY)" $(if $(APPLY),--apply)
 codeowners: env ## Write .github/CODEOWNERS for an organization (OWNER=)
 	@$(PY) -m infra.repository.codeowners --owner "$(OWNER)"
+changelog: env ## Show what the next release's notes say, or write them (VERSION=)
+	@$(PY) -m towncrier build --version "$(if $(VERSION),$(VERSION),unreleased)" $(if $(VERSION),--yes,--draft)
+hooks: env ## Have git check what is committed and pushed from this clone
+	@$(PY) -m pre_commit install --hook-type pre-commit --hook-type pre-push

@@ -56,7 +56,8 @@ BRANCHES: Sequence[Branch] = (
 )
 
 ENVIRONMENTS: Sequence[Environment] = (
-    Environment(name="dev", ref_type="branch", refs=("develop",)),
+    # Main's commits were in dev before. What is scheduled, such as a training run, runs from main.
+    Environment(name="dev", ref_type="branch", refs=("develop", "main")),
     Environment(name="staging", ref_type="branch", refs=("main",)),
     Environment(
         name="prod",

@@ -67,6 +67,13 @@ def test_after_an_apply_github_keeps_what_the_table_says(acme: Any, github: GitH
     assert acme.variables == VARIABLES
 
 
+def test_an_environment_beside_the_table_is_left_alone(acme: Any, github: GitHub) -> None:
+    acme.environments["pages"] = {"name": "pages", "protection_rules": [], "deployment_branch_policy": {}}
+    acme.refs["pages"] = [{"id": 99, "name": "gh-pages", "type": "branch"}]
+    set_up(github)
+    assert [ref["name"] for ref in acme.refs["pages"]] == ["gh-pages"]
+
+
 @pytest.mark.parametrize(
     "tamper",
     [
