@@ -2,29 +2,28 @@
 
 from collections.abc import Mapping
 
-# What a job of GitHub's can come to.
-_SUCCESS, _SKIPPED = "success", "skipped"
 
-
-def drifted(plans: Mapping[str, str], results: Mapping[str, str], address: str) -> str | None:
+def drifted(plans: Mapping[str, str], result: str, address: str) -> str | None:
     """The text of the issue, or None where every stack that was looked at is as it should be.
 
     Args:
-        plans: What Pulumi says of each stack; empty where it was not asked or said nothing.
-        results: What the look at each stack came to, in GitHub's words; empty as ``skipped``.
+        plans: What Pulumi would change in each stack, or why it cannot say; empty where there is nothing to say.
+        result: What the looks together came to, in GitHub's words.
         address: Of the run.
     """
-    wrong = {stack: result for stack, result in results.items() if result not in {"", _SUCCESS, _SKIPPED}}
-    if not wrong:
+    said = {stack: plan for stack, plan in plans.items() if plan}
+    if not said and result == "success":
         return None
+    if not said:
+        return f"The look at the stacks ended as '{result}' before Pulumi said anything: [this run]({address})."
     parts = [
-        f"Somebody changed {_listed(list(wrong))} by hand, or a deployment did not end, or the look failed.",
+        f"Somebody changed {_listed(list(said))} by hand, a deployment did not end, or Pulumi cannot say.",
         "",
         "Bring the change into the program, or the stack back by the workflow `deploy`. This issue closes by itself "
         "when the next look finds nothing.",
     ]
-    for stack, result in wrong.items():
-        parts += ["", f"### {stack}", "", plans.get(stack) or f"The look ended as '{result}' without a plan."]
+    for stack, plan in said.items():
+        parts += ["", f"### {stack}", "", plan]
     return "\n".join([*parts, "", f"From [this run]({address})."])
 
 

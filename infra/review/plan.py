@@ -1,24 +1,29 @@
 """What Pulumi would do to a stack: ``pulumi preview --json``, in words.
 
-``pulumi preview --json ... | python -m infra.review.plan --stack dev`` prints Markdown; exit status 2 if something
-would change, 1 if Pulumi said something else than a plan.
+``python -m infra.review.plan --stack dev`` prints Markdown; exit status 1 if Pulumi cannot say, or if something would
+change and ``--expect-no-changes`` was given.
 """
 
 import json
+import os
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from infra.operations.pulumi_cli import with_tools
+from infra.render.engine import ROOT
 from infra.review.markdown import block, code, folded, limited
+from infra.settings import STACKS
 
 _CHARACTERS = 9_000
 # Steps that leave a resource as it is.
 _STILL = {"same", "read", "refresh"}
-CHANGES = 2
 
 
 class PlanError(ValueError):
@@ -95,15 +100,51 @@ def _line(step: Step) -> str:
     return f"- {step.verb} {code(step.name)}{properties}"
 
 
-def main(stack: Annotated[str, typer.Option(help="dev, staging or prod")]) -> None:
-    """Say in words what Pulumi would do."""
+def ask(stack: str, *arguments: str, environment: Mapping[str, str], root: Path = ROOT) -> Plan:
+    """Have Pulumi preview a stack.
+
+    Args:
+        arguments: Further ones for ``pulumi preview``.
+        environment: All variables that Pulumi gets; they say where the state lies and as whom AWS is asked.
+
+    Raises:
+        FileNotFoundError: There is no Pulumi.
+    """
+    done = subprocess.run(
+        ["pulumi", "preview", "--stack", stack, "--json", "--non-interactive", *arguments],
+        cwd=root,
+        env=with_tools(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     try:
-        plan = read(sys.stdin.read())
-    except PlanError as error:
-        print(f"**Pulumi** cannot preview {stack}:\n\n{block(str(error))}")
-        sys.exit(1)
-    print(plan.markdown(stack))
-    sys.exit(1 if plan.errors else CHANGES if plan.steps else 0)
+        plan = read(done.stdout)
+    except PlanError:
+        return Plan(steps=(), errors=(done.stderr.strip() or done.stdout.strip() or "Pulumi said nothing",))
+    if done.returncode != 0 and not plan.errors:
+        return Plan(steps=plan.steps, errors=(done.stderr.strip() or f"Pulumi ended with {done.returncode}",))
+    return plan
+
+
+def main(
+    stack: Annotated[str, typer.Option(help="dev, staging or prod")],
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask AWS for each resource first.")] = False,
+    expect_no_changes: Annotated[
+        bool, typer.Option("--expect-no-changes", help="Say nothing of a stack that is as it should be; fail else.")
+    ] = False,
+) -> None:
+    """Say in words what Pulumi would do to a stack."""
+    if stack not in STACKS:
+        sys.exit(f"python -m infra.review.plan: stack '{stack}' is not known; allowed: {', '.join(STACKS)}.")
+    arguments = ["--policy-pack", "infra/policies/pack", *(["--refresh"] if refresh else [])]
+    try:
+        plan = ask(stack, *arguments, environment=os.environ)
+    except FileNotFoundError:
+        sys.exit("python -m infra.review.plan: Pulumi is not on PATH: run `make env`, or install Pulumi.")
+    if plan.steps or plan.errors or not expect_no_changes:
+        print(plan.markdown(stack))
+    sys.exit(1 if plan.errors or (plan.steps and expect_no_changes) else 0)
 
 
 if __name__ == "__main__":

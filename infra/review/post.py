@@ -31,6 +31,7 @@ class _Run(BaseSettings):
     server: Annotated[str, Field(validation_alias="GITHUB_SERVER_URL")]
     number: Annotated[str, Field(validation_alias="GITHUB_RUN_ID", pattern=r"^\d+$")]
     change: Annotated[str, Field(validation_alias="CHANGE")] = ""
+    result: Annotated[str, Field(validation_alias="RESULT")] = ""
 
     @property
     def address(self) -> str:
@@ -41,16 +42,16 @@ class _Run(BaseSettings):
 def comment(pull_request: Annotated[int, typer.Option(help="number of the pull request")]) -> None:
     """Write what a change does to the stacks on its pull request (CHANGE, PLAN_DEV, PLAN_STAGING, PLAN_PROD)."""
     run = _run()
-    text = preview(run.change, _by_stack("PLAN"), run.address)
+    text = preview(run.change, _plans(), run.address)
     changed = _ask(lambda github: upsert_comment(github, run.repository, pull_request, text))
     print("The comment is written." if changed else "The comment says so already.")
 
 
 @app.command()
 def drift() -> None:
-    """Keep the issue of drift (PLAN_DEV, RESULT_DEV, ... of each stack)."""
+    """Keep the issue of drift (PLAN_DEV, PLAN_STAGING, PLAN_PROD, and RESULT of the looks together)."""
     run = _run()
-    text = drifted(_by_stack("PLAN"), _by_stack("RESULT"), run.address)
+    text = drifted(_plans(), run.result, run.address)
     number = _ask(lambda github: upsert_issue(github, run.repository, "A stack is not what its program says", text))
     print(f"Issue {number}." if number else "No stack drifted.")
     sys.exit(1 if text else 0)
@@ -64,8 +65,8 @@ def _run() -> _Run:
         sys.exit(f"python -m infra.review.post: {first['loc'][0]}: {first['msg']}; GitHub sets it in a job.")
 
 
-def _by_stack(prefix: str) -> Mapping[str, str]:
-    return {stack: os.environ.get(f"{prefix}_{stack.upper()}", "") for stack in STACKS}
+def _plans() -> Mapping[str, str]:
+    return {stack: os.environ.get(f"PLAN_{stack.upper()}", "") for stack in STACKS}
 
 
 def _ask(work: Callable[[GitHub], T]) -> T:

@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from infra.review.plan import PlanError, read
+from infra.review.plan import PlanError, ask, read
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """\
@@ -33,52 +34,74 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def pulumi(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {
+@pytest.fixture
+def environment(project: Path) -> dict[str, str]:
+    return {
         **os.environ,
         "PATH": f"{ROOT}/.local/bin:{ROOT}/.venv/bin:{os.environ['PATH']}",
         "PULUMI_BACKEND_URL": f"file://{project}/state",
         "PULUMI_HOME": str(project / "home"),
         "PULUMI_CONFIG_PASSPHRASE": "",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
-    command = ["pulumi", *arguments, "--stack", "dev", "--non-interactive"]
-    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
-def said(project: Path) -> tuple[int, str]:
-    """What the command makes of Pulumi's preview."""
-    preview = pulumi(project, "preview", "--json")
-    done = subprocess.run(
-        [sys.executable, "-m", "infra.review.plan", "--stack", "dev"],
-        cwd=ROOT, input=preview.stdout, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return done.returncode, done.stdout
+@pytest.fixture
+def pulumi(project: Path, environment: dict[str, str]) -> Callable[..., None]:
+    def run(*arguments: str) -> None:
+        command = ["pulumi", *arguments, "--stack", "dev", "--non-interactive"]
+        subprocess.run(command, cwd=project, env=environment, capture_output=True, check=True)
+
+    run("stack", "init")
+    return run
 
 
-def test_what_would_be_made_and_what_stays_are_told_apart(project: Path) -> None:
-    assert pulumi(project, "stack", "init").returncode == 0
-    status, text = said(project)
-    assert status == 2
-    assert "**Pulumi** 2 to create." in text
-    assert "- create `keelson:test:Part queue`" in text
-    assert pulumi(project, "up", "--yes", "--skip-preview").returncode == 0
-    status, text = said(project)
-    assert (status, text.strip()) == (0, "**Pulumi** would change nothing of dev.")
+def test_what_would_be_made_changed_and_removed_is_said(
+    project: Path, environment: dict[str, str], pulumi: Callable[..., None]
+) -> None:
+    def said() -> str:
+        return ask("dev", environment=environment, root=project).markdown("dev")
+
+    assert "**Pulumi** 2 to create." in said()
+    assert "- create `keelson:test:Part queue`" in said()
+    pulumi("up", "--yes", "--skip-preview")
+    assert said() == "**Pulumi** would change nothing of dev.\n"
     (project / "__main__.py").write_text(PROGRAM.replace('Part("queue")', ""))
-    status, text = said(project)
-    assert status == 2
-    assert "**Pulumi** 1 to delete." in text
+    assert "**Pulumi** 1 to delete." in said()
 
 
-def test_a_program_that_fails_is_told_with_its_error(project: Path) -> None:
-    assert pulumi(project, "stack", "init").returncode == 0
+def test_a_program_that_fails_is_told_with_its_error(
+    project: Path, environment: dict[str, str], pulumi: Callable[..., None]
+) -> None:
     (project / "__main__.py").write_text('raise RuntimeError("no ``` zone")\n')
-    status, text = said(project)
-    assert status == 1
+    plan = ask("dev", environment=environment, root=project)
+    assert plan.errors
+    text = plan.markdown("dev")
     assert "cannot preview dev" in text
     assert "no ``` zone" in text
     assert "````" in text
+
+
+def test_a_state_that_cannot_be_reached_is_told(project: Path, environment: dict[str, str]) -> None:
+    plan = ask("dev", environment={**environment, "PULUMI_BACKEND_URL": "file:///nowhere"}, root=project)
+    assert "nowhere" in plan.markdown("dev")
+    assert plan.steps == ()
+
+
+@pytest.mark.parametrize(("options", "status"), [([], 1), (["--expect-no-changes"], 1)])
+def test_the_command_fails_where_pulumi_cannot_say(
+    environment: dict[str, str], options: list[str], status: int
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.review.plan", "--stack", "dev", *options],
+        cwd=ROOT,
+        env={**environment, "PULUMI_BACKEND_URL": "file:///nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status
+    assert "cannot preview dev" in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_something_else_than_a_plan_is_shown_as_it_is() -> None:

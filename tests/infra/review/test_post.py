@@ -9,6 +9,7 @@ from typing import Any
 from infra.repository.github import GitHub
 from infra.review.comment import DRIFT, PREVIEW, preview, upsert_comment, upsert_issue
 from infra.review.drift import drifted
+from infra.review.output import output
 
 ROOT = Path(__file__).parents[3]
 REPOSITORY = "acme/keelson"
@@ -64,14 +65,27 @@ def test_drift_is_one_issue_while_it_lasts(acme: Any, github: GitHub) -> None:
 
 
 def test_a_stack_drifted_or_could_not_be_looked_at_and_both_are_told() -> None:
-    plans = {"dev": "1 to update", "staging": "", "prod": "1 to delete"}
-    assert drifted(plans, {"dev": "success", "staging": "skipped", "prod": ""}, RUN) is None
-    text = drifted(plans, {"dev": "success", "staging": "cancelled", "prod": "failure"}, RUN)
+    nothing = {"dev": "", "staging": "", "prod": ""}
+    assert drifted(nothing, "success", RUN) is None
+    text = drifted({**nothing, "dev": "1 to update", "prod": "1 to delete"}, "failure", RUN)
     assert text is not None
-    assert "changed staging and prod by hand" in text
-    assert "The look ended as 'cancelled' without a plan." in text
-    assert "1 to delete" in text
-    assert "1 to update" not in text
+    assert "changed dev and prod by hand" in text
+    assert "### prod\n\n1 to delete" in text
+    text = drifted(nothing, "cancelled", RUN)
+    assert text is not None
+    assert "ended as 'cancelled' before Pulumi said anything" in text
+
+
+def test_an_output_of_many_lines_says_what_no_other_output_is(tmp_path: Path) -> None:
+    file = tmp_path / "output"
+    output("dev", "first\nEOF\nprod<<EOF", file)
+    output("prod", "second", file)
+    lines = file.read_text().splitlines()
+    (first, one), (second, another) = lines[0].split("<<"), lines[5].split("<<")
+    assert (first, second) == ("dev", "prod")
+    assert lines[1:5] == ["first", "EOF", "prod<<EOF", one]
+    assert lines[6:] == ["second", another]
+    assert one != another
 
 
 def post(address: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -103,11 +117,11 @@ def test_the_step_of_the_preview_writes_what_the_jobs_found(acme: Any, address: 
 
 
 def test_the_step_of_drift_fails_while_there_is_drift(acme: Any, address: str) -> None:
-    assert post(address, "drift", RESULT_DEV="success").returncode == 0
-    done = post(address, "drift", RESULT_DEV="failure", PLAN_DEV="1 to update")
+    assert post(address, "drift", RESULT="success").returncode == 0
+    done = post(address, "drift", RESULT="failure", PLAN_DEV="1 to update")
     assert done.returncode == 1
     assert "1 to update" in acme.issues[0]["body"]
-    assert post(address, "drift", RESULT_DEV="success").returncode == 0
+    assert post(address, "drift", RESULT="success").returncode == 0
     assert acme.issues[0]["state"] == "closed"
 
 
