@@ -16,12 +16,16 @@ class Branch:
         merge: The one way that a pull request becomes part of the branch.
         linear: Whether merge commits are refused.
         current: Whether a pull request must have been tested on top of the branch's newest commit.
+        owners: Whether an owner of each changed file must have reviewed.
+        deployed: Environments to which the very commit must have been deployed before.
     """
 
     name: str
     merge: Literal["merge", "squash"]
     linear: bool
     current: bool
+    owners: bool
+    deployed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,15 +52,16 @@ RELEASERS = "platform-engineer"
 
 BRANCHES: Sequence[Branch] = (
     # One commit for each change, so that a revert is one commit as well.
-    Branch(name="develop", merge="squash", linear=True, current=True),
+    Branch(name="develop", merge="squash", linear=True, current=True, owners=True),
     # Develop's commits arrive as they are, by a merge commit: squashed ones would differ from what ran in dev. That
-    # merge commit is not on develop, so to demand its newest commit there would refuse every further release; nothing
-    # but develop is merged here.
-    Branch(name="main", merge="merge", linear=False, current=False),
+    # merge commit is not on develop, so to demand main's newest commit there would refuse every further release.
+    # Only what was deployed to dev gets in, and only develop gets there: all owners have seen it by then, and to ask
+    # all of them once more would be for each release to wait for everybody.
+    Branch(name="main", merge="merge", linear=False, current=False, owners=False, deployed=("dev",)),
 )
 
 ENVIRONMENTS: Sequence[Environment] = (
-    # Main's commits were in dev before. What is scheduled, such as a training run, runs from main.
+    # What is scheduled, such as a training run, runs from main, whose commits were in dev before.
     Environment(name="dev", ref_type="branch", refs=("develop", "main")),
     Environment(name="staging", ref_type="branch", refs=("main",)),
     Environment(

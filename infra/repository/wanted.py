@@ -138,7 +138,7 @@ def _branch(place: Place, branch: Branch, checks: Sequence[str]) -> Setting:
             "parameters": {
                 "allowed_merge_methods": [branch.merge],
                 "dismiss_stale_reviews_on_push": True,
-                "require_code_owner_review": True,
+                "require_code_owner_review": branch.owners,
                 "require_last_push_approval": True,
                 "required_approving_review_count": 1,
                 "required_review_thread_resolution": True,
@@ -152,6 +152,9 @@ def _branch(place: Place, branch: Branch, checks: Sequence[str]) -> Setting:
             },
         },
     ]
+    if branch.deployed:
+        environments = {"required_deployment_environments": list(branch.deployed)}
+        rules.append({"type": "required_deployments", "parameters": environments})
     if branch.linear:
         rules.append({"type": "required_linear_history"})
     return _ruleset(place, branch.name, "branch", f"refs/heads/{branch.name}", rules)

@@ -70,11 +70,8 @@ def lines(page: str) -> Mapping[Key, Amount]:
 
 
 def _rows(page: str) -> Iterator[tuple[str, str, Amount]]:
-    """The rows of the table that ``CostReport.markdown`` writes below "Lines"."""
-    inside = False
+    """The rows of the one table of eight columns, which ``CostReport.markdown`` writes below "Lines"."""
     for line in page.splitlines():
-        if line.startswith("## "):
-            inside = line == "## Lines"
-        cells = [cell.strip() for cell in line.strip("|").split(" | ")] if inside and line.startswith("| ") else []
-        if len(cells) >= _COLUMNS and cells[0] != "resource":
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")] if line.startswith("| ") else []
+        if len(cells) == _COLUMNS and cells[0] != "resource":
             yield cells[0], cells[1], Amount(idle=float(cells[4]), loaded=float(cells[5]))

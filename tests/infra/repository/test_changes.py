@@ -104,11 +104,26 @@ def test_no_branch_takes_a_change_without_review_and_checks_and_nobody_is_exempt
     (setting,) = [one for one in SETTINGS if one.where == f"ruleset {branch.name}"]
     rules = {rule["type"]: rule.get("parameters", {}) for rule in setting.body["rules"]}
     assert setting.body["bypass_actors"] == []
-    assert rules["pull_request"]["require_code_owner_review"]
     assert rules["pull_request"]["required_approving_review_count"] >= 1
     checks = rules["required_status_checks"]["required_status_checks"]
     assert [one["context"] for one in checks] == ["lint", "test"]
     assert {"deletion", "non_fast_forward"} <= rules.keys()
+
+
+def test_what_gets_into_main_was_reviewed_by_every_owner_on_its_way_to_dev() -> None:
+    rules = {
+        one.name: {
+            rule["type"]: rule.get("parameters", {})
+            for setting in SETTINGS
+            if setting.where == f"ruleset {one.name}"
+            for rule in setting.body["rules"]
+        }
+        for one in BRANCHES
+    }
+    assert rules["develop"]["pull_request"]["require_code_owner_review"]
+    assert rules["main"]["required_deployments"] == {"required_deployment_environments": ["dev"]}
+    (dev,) = [one for one in ENVIRONMENTS if one.name == "dev"]
+    assert set(dev.refs) == {"develop", "main"}
 
 
 def test_prod_is_reached_from_a_release_alone_and_after_another_persons_approval() -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from infra.render import cost
@@ -47,6 +47,11 @@ def test_a_dearer_line_is_the_whole_difference(dev: dict[str, str]) -> None:
     assert "| `cluster-control-plane` | `control plane` | 73.00 → 438.00 (+365.00)" in shown
 
 
+def test_lines_of_the_same_name_are_one() -> None:
+    row = "| bucket | storage | 1 | 2 / GB | 2.00 | 3.00 | price_list |  |\n"
+    assert lines(row + row) == {("bucket", "storage"): Amount(idle=4, loaded=6)}
+
+
 def test_a_stack_that_was_not_there_costs_all_of_it(dev: dict[str, str]) -> None:
     change = cost_change("", dev["cost.md"])
     assert change.before == Amount()
@@ -80,6 +85,7 @@ def test_no_text_ends_the_block_that_it_stands_in(text: str) -> None:
 
 
 @given(st.text(max_size=300), st.integers(min_value=20, max_value=200))
+@example("." * 21, 20)
 def test_a_text_that_is_too_long_ends_with_words_that_say_so(text: str, most: int) -> None:
     cut = limited(text, most, "and more")
     assert len(cut) <= most
