@@ -7,8 +7,9 @@ from infra.review.markdown import block, code, folded, limited
 from infra.review.renders import Difference
 
 # GitHub takes comments of 65,536 characters: three stacks of this, and what Pulumi says of each, are within that.
-_DIFF_CHARACTERS = 9_000
+_DIFF_CHARACTERS = 6_000
 _MOST_ROWS = 12
+_SUMS = {"README.md", "components.json", "cost.md"}
 
 
 def section(stack: str, difference: Difference, cost: CostChange, broken: Sequence[str], warned: Sequence[str]) -> str:
@@ -75,5 +76,7 @@ def _moves(moves: Sequence[Move]) -> str:
 
 
 def _diffs(difference: Difference) -> str:
-    whole = "\n".join(f"=== {path}\n{diff}" for path, diff in difference.changed.items())
+    # What sums the others up is read last.
+    order = sorted(difference.changed, key=lambda path: (path in _SUMS, path))
+    whole = "\n".join(f"=== {path}\n{difference.changed[path]}" for path in order)
     return limited(whole, _DIFF_CHARACTERS, "... and more: `make render` before and after the change shows all.")

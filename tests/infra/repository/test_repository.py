@@ -186,6 +186,17 @@ def test_another_organizations_owners_are_refused(acme: Any, address: str) -> No
     assert acme.calls == []
 
 
+def test_the_page_says_what_the_table_says() -> None:
+    rows = [line.split("|") for line in (ROOT / "docs" / "repository.md").read_text().splitlines() if line[:1] == "|"]
+    told = {row[1].strip(): row[2].strip() for row in rows}
+    for role in ROLES:
+        assert told[f"`{role.slug}`"] == role.may
+    for environment in ENVIRONMENTS:
+        named = told[environment.name]
+        assert named.removeprefix("tags ") == ", ".join(f"`{ref}`" for ref in environment.refs)
+        assert named.startswith("tags ") == (environment.ref_type == "tag")
+
+
 def test_the_owners_file_is_the_tables_and_each_path_is_there() -> None:
     text = (ROOT / FILE).read_text()
     lines = [line.split() for line in text.splitlines() if line and not line.startswith("#")]

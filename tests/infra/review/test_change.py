@@ -111,6 +111,13 @@ def test_a_section_stays_short_whatever_the_change() -> None:
     assert "and 488 more" in shown
 
 
+def test_what_sums_others_up_is_shown_after_them() -> None:
+    shown = section(
+        "dev", Difference(added=(), removed=(), changed={"README.md": "+1", "aws/a.json": "+2"}), SAME, [], []
+    )
+    assert shown.index("=== aws/a.json\n+2") < shown.index("=== README.md\n+1")
+
+
 def test_the_command_tells_of_each_stack_what_changed(dev: dict[str, str], tmp_path: Path) -> None:
     for stack in ("dev", "staging", "prod"):
         write(dev, tmp_path / "after" / stack)
