@@ -4,7 +4,8 @@
 	collect forget logs demo-release demo-drift demo-calm predict edge image \
 	test test-release test-loop test-logs test-page test-image lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight \
 	teardown sweep \
-	pause resume
+	pause resume \
+	repository codeowners changelog hooks
 
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -113,3 +114,11 @@ pause: env ## Take everything down that costs by the hour; data stays (STACK=)
 	@$(PY) -m infra.operations.pause --stack "$(STACK)"
 resume: env ## Bring a paused cloud stack back with its data (STACK=)
 	@$(PY) -m infra.operations.resume --stack "$(STACK)"
+repository: env ## Show what GitHub would have to be set to, or set it (REPOSITORY=owner/name APPLY=1)
+	@$(PY) -m infra.repository --repository "$(REPOSITORY)" $(if $(APPLY),--apply)
+codeowners: env ## Write .github/CODEOWNERS for an organization (OWNER=)
+	@$(PY) -m infra.repository.codeowners --owner "$(OWNER)"
+changelog: env ## Show what the next release's notes say, or write them (VERSION=)
+	@$(PY) -m towncrier build --version "$(if $(VERSION),$(VERSION),unreleased)" $(if $(VERSION),--yes,--draft)
+hooks: env ## Have git check what is committed and pushed from this clone
+	@$(PY) -m pre_commit install --hook-type pre-commit --hook-type pre-push

@@ -22,6 +22,11 @@ def cloud_name(part: str) -> str:
     return name
 
 
+def state_bucket(account_id: str, region: str) -> str:
+    """Name of the bucket in which an account keeps the state of its stacks."""
+    return f"{PROJECT}-state-{account_id}-{region}"
+
+
 def tags() -> dict[str, str]:
     """The tags of everything that belongs to this stack; budget, sweep and cost reports go by them."""
     return {"project": PROJECT, "stack": pulumi.get_stack(), "managed-by": "pulumi"}

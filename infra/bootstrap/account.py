@@ -69,7 +69,11 @@ class Account(pulumi.ComponentResource):
         self.exported["preview-role"] = GitHubRole(
             "preview",
             description="Previews changes of every stack for pull requests; changes nothing",
-            trust=trust.policy(issuer, [f"{one}:pull_request" for one in settings.github_subjects]),
+            # Pull requests, and the nightly look for drift: the environment lets nothing but main take it on.
+            trust=trust.policy(
+                issuer,
+                [f"{one}:{job}" for one in settings.github_subjects for job in ("pull_request", "environment:drift")],
+            ),
             policies={
                 **preview_policies(settings.account_id),
                 "state": state.statements(tuple(STACKS), write=False),

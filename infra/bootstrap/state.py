@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws.naming import PROJECT
+from infra.aws.naming import PROJECT, state_bucket
 from infra.aws.policy import Statement, document
 from infra.aws.storage import Bucket
 from infra.bootstrap.permissions.scope import Permission
@@ -35,7 +35,7 @@ class StateStore(pulumi.ComponentResource):
     def __init__(self, name: str, *, account_id: str, region: str, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("keelson:bootstrap:StateStore", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.name = f"{PROJECT}-state-{account_id}-{region}"
+        self.name = state_bucket(account_id, region)
         self.url = f"s3://{self.name}?region={region}&awssdk=v2"
         made = aws.kms.Key(
             f"{name}-key",

@@ -90,11 +90,13 @@ def test_a_deploy_role_trusts_its_environments_jobs_letter_by_letter(account: Pr
     }
 
 
-def test_the_preview_role_trusts_pull_requests_alone(account: Program) -> None:
+def test_the_preview_role_trusts_pull_requests_and_the_look_for_drift_alone(account: Program) -> None:
     (jobs,) = account.trust("keelson-preview")
     assert jobs["Condition"]["StringEquals"][f"{ISSUER}:sub"] == [
         "repo:acme/keelson:pull_request",
+        "repo:acme/keelson:environment:drift",
         "repo:acme@1234/keelson@5678:pull_request",
+        "repo:acme@1234/keelson@5678:environment:drift",
     ]
 
 
