@@ -21,6 +21,11 @@ from infra.versions import versions
 
 # A cluster that may be changed, given by `make test-cluster KUBECONFIG=...`.
 EXISTING = "KEELSON_TEST_KUBECONFIG"
+# What decides about other objects, in the order in which it can be made.
+BOUNDARIES = (
+    "Namespace PriorityClass ServiceAccount LimitRange ResourceQuota ValidatingAdmissionPolicy "
+    "ValidatingAdmissionPolicyBinding"
+).split()
 
 
 def wait(holds: Callable[[], Any], seconds: float = 30) -> Any:
@@ -36,6 +41,25 @@ def wait(holds: Callable[[], Any], seconds: float = 30) -> Any:
 def eventually() -> Callable[..., Any]:
     """``wait``."""
     return wait
+
+
+@pytest.fixture(scope="session")
+def in_force() -> Callable[[Api, list[dict[str, Any]]], None]:
+    """Puts namespaces, quotas, limits, accounts, priorities and rules of a stack in force."""
+
+    def put(api: Api, objects: list[dict[str, Any]]) -> None:
+        wanted = [one for one in objects if one["kind"] in BOUNDARIES]
+        for one in sorted(wanted, key=lambda one: BOUNDARIES.index(one["kind"])):
+            api.apply(one)
+        limits = {one["metadata"]["namespace"]: one["spec"]["hard"] for one in wanted if one["kind"] == "ResourceQuota"}
+        # A quota that the controller has not looked at yet admits no pod.
+        wait(lambda: limits == {name: status.get("hard") for name, status in _quotas(api).items()})
+
+    return put
+
+
+def _quotas(api: Api) -> dict[str, dict[str, Any]]:
+    return {one["metadata"]["namespace"]: one.get("status") or {} for one in api.every("v1", "ResourceQuota")}
 
 
 @pytest.fixture(scope="session")

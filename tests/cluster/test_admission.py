@@ -18,11 +18,6 @@ Written = Mapping[str, list[Manifest]]
 
 pytestmark = pytest.mark.cluster
 
-# What decides about other objects: it is really there while they are tried.
-BOUNDARIES = (
-    "Namespace PriorityClass ServiceAccount LimitRange ResourceQuota ValidatingAdmissionPolicy "
-    "ValidatingAdmissionPolicyBinding"
-).split()
 RESTRICTED = sorted(name for name, one in NAMESPACES.items() if one.level == "restricted")
 
 
@@ -34,34 +29,18 @@ def api(kubeconfig: Path) -> Api:
 
 @pytest.fixture(scope="module", params=["dev", "dev-complete", "staging", "staging-complete", "prod", "prod-complete"])
 def objects(
-    request: pytest.FixtureRequest, api: Api, written: Written, eventually: Callable[..., Any]
+    request: pytest.FixtureRequest, api: Api, written: Written, in_force: Callable[[Api, list[Manifest]], None]
 ) -> list[Manifest]:
     """All objects of a stack, whose boundaries are in force."""
-    in_force(api, written[request.param], eventually)
+    in_force(api, written[request.param])
     return written[request.param]
 
 
 @pytest.fixture(scope="module")
-def dev(api: Api, written: Written, eventually: Callable[..., Any]) -> list[Manifest]:
+def dev(api: Api, written: Written, in_force: Callable[[Api, list[Manifest]], None]) -> list[Manifest]:
     """All objects of stack dev with every part, whose boundaries are in force."""
-    in_force(api, written["dev-complete"], eventually)
+    in_force(api, written["dev-complete"])
     return written["dev-complete"]
-
-
-def in_force(api: Api, objects: list[Manifest], eventually: Callable[..., Any]) -> None:
-    """Apply what decides about other objects."""
-    wanted = [one for one in objects if one["kind"] in BOUNDARIES]
-    for one in sorted(wanted, key=lambda one: BOUNDARIES.index(one["kind"])):
-        api.apply(one)
-    limits = {one["metadata"]["namespace"]: one["spec"]["hard"] for one in objects if one["kind"] == "ResourceQuota"}
-
-    def counted() -> bool:
-        # A quota that the controller has not looked at yet admits no pod.
-        return limits == {
-            one["metadata"]["namespace"]: one.get("status", {}).get("hard") for one in api.every("v1", "ResourceQuota")
-        }
-
-    eventually(counted)
 
 
 def place(one: Mapping[str, Any]) -> str:
@@ -135,7 +114,7 @@ def test_every_workloads_pods_are_admitted_by_their_namespace(api: Api, objects:
         ("Deployment", "spec/selector", {"matchLabels": {"app": "other"}}, "`selector` does not match template"),
         ("Service", "spec/ports/0/port", 70000, "must be between 1 and 65535"),
         ("NetworkPolicy", "spec/policyTypes", ["Inside"], "supported values"),
-        ("PodDisruptionBudget", "spec/maxUnavailable", "half", "valid percent string"),
+        ("CronJob", "spec/schedule", "often", "spec.schedule: Invalid value"),
         ("NodePool", "spec/template/spec/expiresAfter", "8h", "field not declared in schema"),
         ("NodePool", "spec/weight", 200, "should be less than or equal to 100"),
         # A rule in CEL, which no scanner of ours evaluates.
