@@ -4,13 +4,16 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from infra.cluster import control_groups, enclosure
+from infra.cluster import control_groups, enclosure, images
+from infra.cluster.api import Api
 from infra.cluster.control_plane import Plan, pair
+from infra.cluster.layout import ClusterLayout
 from infra.cluster.record import DOMAIN, NAME_SERVICE, NODE_ADDRESS, PODS
 from infra.local.program import Program
 
@@ -20,10 +23,17 @@ SANDBOX_IMAGE = "localhost/keelson/pause:1"
 TOOLS = ("kubelet", "kube-proxy", "coredns")
 NAME_SERVER = "system:coredns"
 
-_NEEDED = ("containerd", "containerd-shim-runc-v2", "ctr", "runc", "iptables", "ip", "mount", "nsenter", "unshare")
+# Of Debian's busybox-static: it needs no library.
+_BUSYBOX = Path("/bin/busybox")
+_READY_SECONDS = 60.0
+_NEEDED = "containerd containerd-shim-runc-v2 ctr runc iptables ip mount nsenter unshare".split()
 _NETWORK_PLUGINS = Path("/usr/lib/cni")
 _RUNTIME = "/run/containerd/containerd.sock"
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+
+
+class NodeError(RuntimeError):
+    """The node does not become ready; the message says what it lacks."""
 
 
 def fault(root: Path) -> str | None:
@@ -34,9 +44,19 @@ def fault(root: Path) -> str | None:
         return f"a real node does not see {covered}, where {root} is: clone the repository to another place"
     missing = [name for name in _NEEDED if shutil.which(name, path=_PATH) is None]
     missing += [] if _NETWORK_PLUGINS.is_dir() else [str(_NETWORK_PLUGINS)]
+    missing += [] if _is_static(_BUSYBOX) else ["busybox-static"]
     if missing:
         return f"a real node needs {', '.join(missing)}: `.ci/install-cluster-tools` gets them from Debian"
     return None
+
+
+def _is_static(program: Path) -> bool:
+    """Whether a program is there, and names no loader of libraries."""
+    try:
+        with program.open("rb") as file:
+            return b"/ld-" not in file.read(4096)
+    except OSError:
+        return False
 
 
 def programs(plan: Plan) -> list[Program]:
@@ -53,6 +73,39 @@ def forwarder(plan: Plan) -> Program:
 def in_network(one: Program) -> Program:
     """The same program in the node's own network."""
     return replace(one, command=[*enclosure.IN_NETWORK, *one.command], environment={**one.environment, "PATH": _PATH})
+
+
+def furnish(layout: ClusterLayout, api: Api) -> None:
+    """Give the node its image and its name server's objects, and return when it is ready for pods.
+
+    Raises:
+        NodeError: It is not ready within a minute.
+    """
+    pause = images.of_program(SANDBOX_IMAGE, _BUSYBOX, ["/bin/busybox", "sleep", "2147483647"])
+    _insist(lambda: images.load(pause, layout))
+    for one in objects():
+        api.apply(one)
+    _insist(lambda: _expect_ready(api))
+
+
+def _insist(step: Callable[[], None]) -> None:
+    """Do what a part of the node that is still starting refuses, until it does not."""
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        try:
+            return step()
+        except (images.ImageError, NodeError) as error:
+            if time.monotonic() > deadline:
+                raise NodeError(str(error)) from None
+        time.sleep(0.2)
+
+
+def _expect_ready(api: Api) -> None:
+    found = api.get("v1", "Node", NAME)
+    conditions = found["status"]["conditions"] if found else []
+    ready = next((one for one in conditions if one["type"] == "Ready"), {"status": "Unknown", "message": "not there"})
+    if ready["status"] != "True":
+        raise NodeError(f"the node is not ready: {ready['message']}")
 
 
 def _containerd(plan: Plan) -> Program:

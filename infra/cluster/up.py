@@ -19,16 +19,14 @@ from infra.cluster.control_plane import ADMINISTRATORS, Plan
 from infra.cluster.down import take_down
 from infra.cluster.layout import ClusterLayout, of_clone
 from infra.cluster.record import Nodes, choose, read
-from infra.local import health
+from infra.local import health, processes
 from infra.local.program import Program
 from infra.local.supervisor import Supervisor, SupervisorError, write_private
 from infra.tools.program import MissingProgramError, program
 
 Say = Callable[[str], None]
 
-
-class ClusterError(RuntimeError):
-    """A cluster cannot be had; the message says why and what to do."""
+_FAULTS = (MissingProgramError, SupervisorError, health.ServiceFailed, api.Unreachable, api.Refused, node.NodeError)
 
 
 def main(
@@ -44,9 +42,12 @@ def main(
             print(kubeconfig.absolute())
             return
         bring_up(layout, nodes, console.print)
-    except (ClusterError, MissingProgramError, SupervisorError, health.ServiceFailed, api.Unreachable) as error:
+    except _FAULTS as error:
         sys.exit(f"make cluster: {error}")
-    console.print(f"Kubernetes {api.version(layout.kubeconfig)} answers; `make cluster-down` takes it away")
+    console.print(
+        f"Kubernetes {api.version(layout.kubeconfig)} answers, with {_megabytes(layout)} MB of memory; "
+        "`make cluster-down` takes it away"
+    )
     print(f"export KUBECONFIG={layout.kubeconfig}")
 
 
@@ -54,13 +55,13 @@ def bring_up(layout: ClusterLayout, nodes: Nodes, say: Say) -> None:
     """A cluster that answers: the one that is there if it is of this kind and whole, else a new one.
 
     Raises:
-        ClusterError: This machine cannot have one of this kind.
+        NodeError: This machine cannot have a real node, or it does not become ready.
         MissingProgramError: A server can be had in no way.
         SupervisorError: The supervisor did not start, or what was there cannot be ended.
         ServiceFailed: A server did not come up.
     """
     if nodes == "real" and (fault := node.fault(layout.root)):
-        raise ClusterError(fault)
+        raise node.NodeError(fault)
     found = read(layout)
     if found and found.nodes == nodes and api.answers(layout.kubeconfig):
         say("the cluster is up already")
@@ -75,6 +76,9 @@ def bring_up(layout: ClusterLayout, nodes: Nodes, say: Say) -> None:
     write_private(layout.kubeconfig, plan.user("administrator", ADMINISTRATORS))
     for one in _programs(plan):
         _start(one, supervisor, say)
+    if nodes == "real":
+        node.furnish(layout, api.Api(layout.kubeconfig))
+        say(f"node {node.NAME} is ready")
     # Last: a cluster that was interrupted before this is no cluster, and the next one takes its place.
     write_private(layout.record, record.model_dump_json())
 
@@ -90,6 +94,11 @@ def _start(one: Program, supervisor: Supervisor, say: Say) -> None:
     supervisor.start(one)
     health.wait(one, supervisor)
     say(f"{one.name}: {time.monotonic() - start:.1f} s")
+
+
+def _megabytes(layout: ClusterLayout) -> int:
+    """Memory of the cluster's own processes, where shared pages count once (proportional set size)."""
+    return round(sum(one.memory_full_info().pss for one in processes.of_stack(layout.root)) / 1e6)
 
 
 if __name__ == "__main__":
