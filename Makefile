@@ -16,7 +16,7 @@ OF ?= bundle:live
 RUN ?= latest
 STACK ?= dev
 OUT ?= render/$(STACK)
-NODES ?= simulated
+NODES ?= real
 RUN_OPTIONS := --data "$(DATA)" --rows $(ROWS) --seed $(SEED)
 
 help: ## List the targets
@@ -90,7 +90,7 @@ test-image: env ## Build a bundle's image on a base made here, and run it (root;
 test-cluster: env ## Hold the cloud stacks' objects against a real Kubernetes, and run one here (root; KUBECONFIG=)
 	@.ci/install-cluster-tools && \
 		$(if $(filter command line,$(origin KUBECONFIG)),KEELSON_TEST_KUBECONFIG="$(KUBECONFIG)") $(PY) -m pytest -m cluster tests/cluster
-cluster: env ## Bring up a Kubernetes of this machine's own, for tests (NODES=simulated|real KUBECONFIG=)
+cluster: env ## Bring up a Kubernetes of this machine's own, for tests (root; NODES=simulated needs none; KUBECONFIG=)
 	@$(PY) -m infra.cluster.up --nodes "$(NODES)" $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig "$(KUBECONFIG)")
 cluster-down: ## Take that Kubernetes and all that it made away
 	@$(PY) -m infra.cluster.down

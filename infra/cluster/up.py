@@ -30,7 +30,7 @@ _FAULTS = (MissingProgramError, SupervisorError, health.ServiceFailed, api.Unrea
 
 
 def main(
-    nodes: Annotated[Nodes, typer.Option(help="simulated: objects alone; real: this machine runs pods")] = "simulated",
+    nodes: Annotated[Nodes, typer.Option(help="real: this machine runs pods; simulated: objects alone")] = "real",
     kubeconfig: Annotated[Path | None, typer.Option(help="an existing cluster, which is only looked at")] = None,
 ) -> None:
     """Bring the clone's cluster up, or see that an existing one answers."""
