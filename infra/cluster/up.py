@@ -1,7 +1,7 @@
 """`make cluster`: a Kubernetes of this clone's own, or a look at one that is there.
 
-Usage: ``python -m infra.cluster.up [--nodes simulated|real] [--kubeconfig FILE]``. The last line on standard output is
-the kubeconfig to use.
+Usage: ``python -m infra.cluster.up [--nodes real|simulated] [--kubeconfig FILE]``. Standard output is one line, by which
+a shell uses the cluster.
 """
 
 import sys
@@ -39,7 +39,7 @@ def main(
     try:
         if kubeconfig:
             console.print(f"Kubernetes {api.version(kubeconfig)} answers")
-            print(kubeconfig.absolute())
+            print(f"export KUBECONFIG={kubeconfig.absolute()}")
             return
         bring_up(layout, nodes, console.print)
     except _FAULTS as error:
