@@ -1,7 +1,7 @@
 """`make cluster`: a Kubernetes of this clone's own, or a look at one that is there.
 
-Usage: ``python -m infra.cluster.up [--nodes real|simulated] [--kubeconfig FILE]``. Standard output is one line, by which
-a shell uses the cluster.
+Usage: ``python -m infra.cluster.up [--nodes real|simulated] [--kubeconfig FILE]``. Standard output is one line, by
+which a shell uses the cluster.
 """
 
 import sys
