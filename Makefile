@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help env doctor up down status train features score lineage reproduce promotions publish bundle release rollback \
 	collect forget logs demo-release demo-drift demo-calm predict edge image \
-	test test-release test-loop test-logs test-page test-image lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight \
+	test test-release test-loop test-logs test-page test-image test-cluster cluster cluster-down lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight \
 	teardown sweep \
 	pause resume \
 	repository codeowners changelog hooks
@@ -17,6 +17,7 @@ OF ?= bundle:live
 RUN ?= latest
 STACK ?= dev
 OUT ?= render/$(STACK)
+NODES ?= real
 RUN_OPTIONS := --data "$(DATA)" --rows $(ROWS) --seed $(SEED)
 
 help: ## List the targets
@@ -89,6 +90,13 @@ test-page: env ## Look at the dashboards' page in a real browser (gets Chromium 
 	@.ci/install-browser && $(PY) -m pytest -m page tests/infra/local
 test-image: env ## Build a bundle's image on a base made here, and run it (root; gets buildah from Debian)
 	@.ci/install-image-tools && $(PY) -m pytest -s -m image tests/serving/image
+test-cluster: env ## Hold the cloud stacks' objects against a real Kubernetes, and run one here (root; KUBECONFIG=)
+	@.ci/install-cluster-tools && \
+		$(if $(filter command line,$(origin KUBECONFIG)),KEELSON_TEST_KUBECONFIG="$(KUBECONFIG)") $(PY) -m pytest -m cluster tests/cluster
+cluster: env ## Bring up a Kubernetes of this machine's own, for tests (root; NODES=simulated needs none; KUBECONFIG=)
+	@$(PY) -m infra.cluster.up --nodes "$(NODES)" $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig "$(KUBECONFIG)")
+cluster-down: ## Take that Kubernetes and all that it made away
+	@$(PY) -m infra.cluster.down
 bench-up: env ## Print the local stack's figures on this machine: times, memory, overhead
 	@$(PY) -m infra.local.bench
 bench-pipeline: env ## Print the training pipeline's time and memory on the running stack (ROWS=1000000)

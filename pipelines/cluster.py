@@ -28,6 +28,8 @@ CONFIGURATION = SECRETS = "platform"
 AUTHORITY, AUTHORITY_FOLDER = "postgres-authority", "/etc/keelson/postgres"
 GPU = "nvidia.com/gpu"
 GPU_NODES = {"nvidia.com/gpu.present": "true"}
+# Workers are for steps; everything else avoids them.
+POOL, WORKERS = "keelson.dev/pool", "cpu"
 # The user of components/Dockerfile, which is in no image's list of users.
 USER = 10001
 # Parameter of pipelines and components that asks for a GPU, and the value that does.
@@ -183,6 +185,7 @@ def _kubernetes(need: Need, *, reads_platform: bool, gpu: bool) -> dict[str, Any
         kubernetes.use_config_map_as_env(task, CONFIGURATION, {name: name for name in names["optional"]}, optional=True)
         kubernetes.use_secret_as_env(task, SECRETS, {name: name for name in names["secret"]})
         kubernetes.use_secret_as_volume(task, AUTHORITY, AUTHORITY_FOLDER)
+    kubernetes.add_toleration(task, key=POOL, operator="Equal", value=WORKERS, effect="PreferNoSchedule")
     if gpu:
         kubernetes.add_toleration(task, key=GPU, operator="Exists", effect="NoSchedule")
         for label, value in GPU_NODES.items():

@@ -18,6 +18,9 @@ from infra.versions import versions
 GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
 GPU_LABELS = {"keelson.dev/pool": "gpu", "nvidia.com/gpu.present": "true"}
 CPU_LABELS = {"keelson.dev/pool": "cpu"}
+# What is there all the time stays on the system's nodes as long as these have room: a worker may be a spot machine, and
+# does not go before it is empty. Steps tolerate it.
+CPU_TAINT = {"key": "keelson.dev/pool", "value": "cpu", "effect": "PreferNoSchedule"}
 
 _GROUP = "karpenter.k8s.aws"
 # Idle nodes go after this; a GPU idles for at most ten minutes.
@@ -81,7 +84,7 @@ def cpu_pool(settings: CloudSettings) -> dict[str, Any]:
     """Specification of the pool for pipeline steps and Ray workers."""
     return _pool(
         labels=CPU_LABELS,
-        taints=[],
+        taints=[CPU_TAINT],
         requirements={
             "karpenter.sh/capacity-type": _capacity(settings.workers.spot),
             "kubernetes.io/arch": ["amd64"],

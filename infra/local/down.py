@@ -44,9 +44,9 @@ def leftovers(layout: Layout) -> list[str]:
 
 
 def remove_data(layout: Layout) -> None:
-    """Everything but the tools: data, logs, state, bundles, and the stack file with its deployed bundle."""
+    """Data, logs, state, bundles, and the stack file with its bundle. Tools stay, and so does a cluster for tests."""
     for entry in layout.local.iterdir():
-        if entry == layout.bin or entry.name == "tools.json":
+        if entry == layout.bin or entry.name in ("tools.json", "cluster"):
             continue
         shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     (layout.root / "infra" / "stacks" / f"Pulumi.{pulumi_cli.STACK}.yaml").unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Does a service answer, and waiting until it does."""
 
+import ssl
 import subprocess
 import time
 from collections.abc import Mapping
@@ -21,9 +22,11 @@ class ServiceFailed(RuntimeError):
 
 def problem(health: Mapping[str, Any]) -> str | None:
     """What is wrong right now, in a few words, or None when the service answers as it should."""
+    authority = health.get("authority")
     for address in health.get("http", ()):
         try:
-            answer = httpx.get(address, timeout=_TRY_SECONDS)
+            verify = ssl.create_default_context(cafile=authority) if authority else True
+            answer = httpx.get(address, timeout=_TRY_SECONDS, verify=verify)
         except httpx.HTTPError as error:
             return f"{address}: {error}"
         if answer.status_code >= 300:

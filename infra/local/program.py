@@ -19,8 +19,9 @@ class Program:
         name: Service name, also the name of its log file.
         command: Program and arguments; nothing secret, as any user can read it.
         environment: Variables on top of the stack's own; may hold secrets.
-        health: How to see that it serves: ``{"http": [url, ...]}`` wants statuses below 300,
-            ``{"command": [...]}`` wants exit code 0.
+        health: How to see that it serves: ``{"http": [url, ...]}`` wants statuses below 300, from servers whose
+            certificates are signed with the one in the file ``authority`` if that is given; ``{"command": [...]}``
+            wants exit code 0.
         directory: Working folder.
         startup_seconds: How long it may take until healthy.
         stop_signal: What asks it to end.
@@ -66,7 +67,8 @@ files = {_escape(str(layout.supervisor / "programs"))}/*.conf
 
 def program_config(program: Program, layout: Layout) -> str:
     """One program's section. It restarts whenever it ends, and its whole process group is stopped."""
-    launch = [str(layout.python), "-m", "infra.local.launch", str(layout.root), program.name, *program.command]
+    launch = [str(layout.python), "-m", "infra.local.launch", str(layout.root), program.name]
+    launch += [str(layout.temporary(program.name)), *program.command]
     # The digest makes a program restart when only its configuration files changed.
     files = hashlib.sha256(json.dumps(dict(program.files), sort_keys=True).encode()).hexdigest()
     environment = {**program.environment, processes.SERVICE_MARKER: program.name, "KEELSON_FILES_DIGEST": files}

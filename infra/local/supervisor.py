@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 import xmlrpc.client
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,10 +30,15 @@ class SupervisorError(RuntimeError):
 
 
 class Supervisor:
-    """Controls the supervisor of one clone; creating the object touches nothing."""
+    """Controls the supervisor of one clone; creating the object touches nothing.
 
-    def __init__(self, layout: Layout) -> None:
+    Args:
+        around: Command that the supervisor is started by, as its last arguments, and that lives as long as it does.
+    """
+
+    def __init__(self, layout: Layout, around: Sequence[str] = ()) -> None:
         self.layout = layout
+        self._around = around
 
     def is_running(self) -> bool:
         """Whether it answers on its socket."""
@@ -56,17 +62,27 @@ class Supervisor:
         layout.socket.unlink(missing_ok=True)
         config = layout.supervisor / "supervisord.conf"
         write_private(config, supervisord_config(layout))
-        command = [str(layout.python), "-m", "supervisor.supervisord", "-c", str(config)]
+        command = [*self._around, str(layout.python), "-m", "supervisor.supervisord", "-c", str(config)]
         if os.geteuid() == 0:
             command += ["-u", "root"]  # Stay root by decision; without it supervisord warns at each start.
-        done = subprocess.run(
-            command, env=supervisor_environment(layout), cwd=layout.root, capture_output=True, text=True, check=False
-        )
+        log, begun = layout.logs / "supervisord.log", layout.logs / "supervisord.start.log"
+        with begun.open("w") as told:
+            # Alone it goes to the background by itself; what is around it does not.
+            command += ["--nodaemon"] if self._around else []
+            started = subprocess.Popen(
+                command,
+                env=supervisor_environment(layout),
+                cwd=layout.root,
+                stdout=told,
+                stderr=told,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         deadline = time.monotonic() + 10
         while not self.is_running():
-            if done.returncode != 0 or time.monotonic() > deadline:
-                log = layout.logs / "supervisord.log"
-                raise SupervisorError(f"the process supervisor did not start (see {log}): {done.stderr[-500:]}")
+            if started.poll() or time.monotonic() > deadline:
+                said = begun.read_text()[-500:]
+                raise SupervisorError(f"the process supervisor did not start (see {log}): {said}")
             time.sleep(0.05)
 
     def shut_down(self) -> None:
@@ -76,9 +92,9 @@ class Supervisor:
             SupervisorError: A process did not end, even when killed.
         """
         if self.is_running():
-            server = self._pid()
+            everyone = list(processes.of_stack(self.layout.root))
             self._rpc.shutdown()
-            psutil.wait_procs([psutil.Process(server)] if psutil.pid_exists(server) else [], timeout=40)
+            psutil.wait_procs(everyone, timeout=40)
         left = processes.end(list(processes.of_stack(self.layout.root)))
         if left:
             raise SupervisorError(f"still running: {', '.join(processes.describe(p.pid) for p in left)}")
@@ -143,9 +159,6 @@ class Supervisor:
         transport = SupervisorTransport(None, None, f"unix://{self.layout.socket}")
         # The host is only a place holder: the transport goes to the socket.
         return xmlrpc.client.ServerProxy("http://supervisor", transport=transport).supervisor
-
-    def _pid(self) -> int:
-        return cast(int, self._rpc.getPID())
 
     def _discard(self, name: str) -> None:
         self.stop(name)

@@ -1,4 +1,4 @@
-"""Schemas of custom resources, out of the Go modules that define them, at the versions of the charts.
+"""Custom resources and their schemas, out of the Go modules that define them, at the versions of the charts.
 
 A module is checked against Go's checksum database as it is downloaded; its definitions are kept in the tools' cache.
 """
@@ -28,34 +28,48 @@ _Loader.add_constructor("tag:yaml.org,2002:value", yaml.SafeLoader.construct_yam
 
 
 def load(versions: Versions) -> Schemas:
-    """All definitions of the versions file, ``{("karpenter.sh/v1", "NodePool"): OpenAPI schema}``.
+    """All schemas of the versions file, ``{("karpenter.sh/v1", "NodePool"): OpenAPI schema}``.
 
     Only what the API server would accept for writing: a version that is not served is left out.
 
     Raises:
         ScanError: A module cannot be had.
     """
+    return {
+        (f"{definition['spec']['group']}/{version['name']}", definition["spec"]["names"]["kind"]): _whole(
+            version["schema"]["openAPIV3Schema"]
+        )
+        for definition in definitions(versions)
+        for version in definition["spec"]["versions"]
+        if version["served"]
+    }
+
+
+def definitions(versions: Versions) -> list[dict[str, Any]]:
+    """The CustomResourceDefinitions themselves, as their modules have them.
+
+    Raises:
+        ScanError: A module cannot be had.
+    """
     store = cache.locate(dict(os.environ))
-    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    found: list[dict[str, Any]] = []
     for name, source in versions.custom_resources.items():
-        version = source.version_for(versions.charts[name])
-        for file in sorted(_folder(store, name, source, version).glob("*.json")):
-            for definition in json.loads(file.read_text()):
-                found[definition["apiVersion"], definition["kind"]] = definition["schema"]
+        folder = _folder(store, name, source, source.version_for(versions.charts[name]))
+        found += json.loads((folder / "definitions.json").read_text())
     return found
 
 
 def _folder(store: cache.Cache, name: str, source: CustomResources, version: str) -> Path:
-    place = store.tools / "custom-resources" / f"{name}-{version}"
+    place = store.tools / "custom-resource-definitions" / f"{name}-{version}"
     if place.is_dir():
         return place
     with store.lock(f"custom-resources-{name}", lambda: None), store.staging(f"custom-resources-{name}") as staged:
         if not place.is_dir():
             module = _download(store, f"{source.module}@{version}")
-            definitions = _definitions(module / source.folder)
-            if not definitions:
+            found = _definitions(module / source.folder)
+            if not found:
                 raise ScanError(f"{source.module}@{version} has no custom resource definitions in {source.folder}")
-            (staged / "definitions.json").write_text(json.dumps(definitions))
+            (staged / "definitions.json").write_text(json.dumps(found))
             cache.put(staged, place)
     return place
 
@@ -78,17 +92,7 @@ def _definitions(folder: Path) -> list[dict[str, Any]]:
     files = sorted(folder.glob("*.yaml"))
     # A safe loader: it makes plain data alone.
     documents = (one for file in files for one in yaml.load_all(file.read_text(), Loader=_Loader))
-    return [
-        {
-            "apiVersion": f"{document['spec']['group']}/{version['name']}",
-            "kind": document["spec"]["names"]["kind"],
-            "schema": _whole(version["schema"]["openAPIV3Schema"]),
-        }
-        for document in documents
-        if document and document["kind"] == "CustomResourceDefinition"
-        for version in document["spec"]["versions"]
-        if version["served"]
-    ]
+    return [document for document in documents if document and document["kind"] == "CustomResourceDefinition"]
 
 
 def _whole(schema: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from infra import outputs
 from infra.apps import contract
-from infra.apps.autoscaling import GPU_LABELS, GPU_TAINT
+from infra.apps.autoscaling import CPU_TAINT, GPU_LABELS, GPU_TAINT
 from infra.apps.kubeflow.admission import SECRETS
 from infra.apps.workload import USER
 from pipelines import cluster
@@ -218,7 +218,8 @@ def test_no_value_of_a_variable_stands_in_the_document(made: Prepared) -> None:
 def test_no_step_has_a_gpu_unless_one_is_asked_for(made: Prepared) -> None:
     for one in made.steps:
         assert "accelerator" not in one.container["resources"]
-        assert not {"tolerations", "nodeSelector"} & one.pod.keys()
+        assert "nodeSelector" not in one.pod
+        assert one.pod["tolerations"] == [{**CPU_TAINT, "operator": "Equal"}]
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -234,7 +235,7 @@ def test_a_step_that_takes_a_device_gets_a_gpu_where_one_is_asked_for(monkeypatc
     monkeypatch.setattr(cluster, "NEEDS", {"train_anywhere": NEEDS["train"]})
     (step,) = prepared(yaml.safe_load(compiled(sample)), cuda=True).steps
     assert step.container["resources"]["accelerator"] == {"resourceType": GPU_TAINT["key"], "resourceCount": "1"}
-    (toleration,) = step.pod["tolerations"]
+    (_, toleration) = step.pod["tolerations"]
     assert toleration == {"key": GPU_TAINT["key"], "operator": "Exists", "effect": GPU_TAINT["effect"]}
     assert step.pod["nodeSelector"]["labels"].items() <= GPU_LABELS.items()
 

@@ -77,4 +77,5 @@ def test_cpu_workers_end_when_they_are_not_needed_and_never_outgrow_their_limit(
     pool = cpu_pool(stack(workers={"cpu-limit": 16}))
     assert pool["limits"] == {"cpu": "16"}
     assert pool["disruption"]["consolidationPolicy"] == "WhenEmptyOrUnderutilized"
-    assert "taints" not in pool or pool["template"]["spec"]["taints"] == []
+    # Not a hard one: where the system's nodes are full, whatever waits may run on a worker.
+    assert {taint["effect"] for taint in pool["template"]["spec"]["taints"]} == {"PreferNoSchedule"}
