@@ -12,6 +12,8 @@ from infra.apps.monitors import MONITORS
 from infra.apps.observability import values
 from infra.observability.logs import POD_LOGS
 from infra.settings.cloud import STACKS, CloudSettings
+from infra.tools.catalogue import load
+from infra.versions import versions
 
 MakeAll = Callable[..., Any]
 
@@ -80,6 +82,12 @@ def test_what_it_was_told_and_has_not_written_to_the_bucket_outlives_the_pod(mak
     told = configuration(made, STORE)
     assert told["common"]["path_prefix"] == folder
     assert told["ingester"]["wal"]["dir"].startswith(f"{folder}/")
+
+
+@pytest.mark.parametrize(("image", "tool"), [("loki", "loki"), ("otel-collector", "otelcol")])
+def test_what_runs_is_of_the_version_that_is_tested(image: str, tool: str) -> None:
+    (built,) = [one for one in load(group="logs").tools if one.name == tool]
+    assert versions().images[image].rpartition(":")[2] == built.version
 
 
 def test_grafana_shows_the_store(make_all: MakeAll) -> None:
