@@ -180,18 +180,18 @@ def test_a_pod_of_a_driver_of_hardware_is_admitted_where_the_reason_stands(api: 
 
 @pytest.mark.usefixtures("dev")
 @pytest.mark.parametrize("namespace", sorted(NAMESPACES))
-@pytest.mark.parametrize("type", ["LoadBalancer", "NodePort"])
-def test_no_service_opens_a_way_in_from_outside(api: Api, namespace: str, type: str) -> None:
+@pytest.mark.parametrize(("type", "quota"), [("LoadBalancer", "loadbalancers"), ("NodePort", "nodeports")])
+def test_no_service_opens_a_way_in_from_outside(api: Api, namespace: str, type: str, quota: str) -> None:
     metadata = {"name": "tried", "namespace": namespace}
     one = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"type": type, "ports": [{"port": 80}]}}
-    with pytest.raises(Refused, match="exceeded quota: limits"):
+    with pytest.raises(Refused, match=rf"exceeded quota: limits, .*limited: .*services\.{quota}=0"):
         api.create(one, dry=True)
 
 
 @pytest.mark.usefixtures("dev")
 def test_a_container_that_names_no_resources_gets_those_of_its_namespace(api: Api) -> None:
     (container,) = api.create(a_pod("mlflow"), dry=True).content["spec"]["containers"]
-    assert container["resources"]["requests"].keys() == {"cpu", "memory", "ephemeral-storage"}
+    assert container["resources"]["requests"] == {"cpu": "10m", "memory": "64Mi", "ephemeral-storage": "64Mi"}
     assert container["resources"]["limits"]["memory"] == f"{NAMESPACES['mlflow'].limit}Mi"
     assert "nvidia.com/gpu" not in container["resources"]["limits"]
 
