@@ -12,16 +12,24 @@ from typing import Annotated
 import typer
 
 from infra.delivery import outputs
+from infra.delivery.cloud_release import PACK, bundle_setting
+from infra.delivery.github import GitHubError
+from infra.delivery.ledger import Ledger
 from infra.delivery.machine import Machine, MachineError, MachineSettings, machine
 from infra.delivery.promotion import ENVIRONMENTS, environment_before
+from infra.delivery.settings import job
 
-_PACK = "infra/policies/pack"
 
+def cloud_commands(stack: str, bundle: str | None, *, apply: bool) -> list[list[str]]:
+    """What is run for a stack in the cloud, one after another; each must succeed.
 
-def cloud_commands(stack: str, *, apply: bool) -> list[list[str]]:
-    """What is run for a stack in the cloud, one after another; each must succeed."""
+    Args:
+        stack: Its name.
+        bundle: Tag of the bundle that goes on being served; the ledger knows it, not the sources.
+        apply: Deploy; otherwise only show what would change.
+    """
     python, pulumi = sys.executable, ["pulumi"]
-    options = ["--stack", stack, "--policy-pack", _PACK, "--non-interactive"]
+    options = ["--stack", stack, "--policy-pack", PACK, "--non-interactive", *bundle_setting(bundle)]
     shown = [
         [python, "-m", "infra.policies.environment"],
         [python, "-m", "infra.operations.preflight", "--stack", stack],
@@ -53,9 +61,10 @@ def main(
             if apply:
                 to_machine(machine(environment, settings), Path.cwd())
             return
-    except (MachineError, ValueError) as error:
+        bundle = Ledger(job().github()).served(environment)
+    except (GitHubError, MachineError, ValueError) as error:
         sys.exit(f"deploy: {error}")
-    for command in cloud_commands(environment, apply=apply):
+    for command in cloud_commands(environment, bundle, apply=apply):
         print(f"$ {' '.join(command)}", flush=True)
         done = subprocess.run(command, check=False)
         if done.returncode != 0:

@@ -81,6 +81,11 @@ class Ledger:
             for record in reversed(known)
         ]
 
+    def served(self, environment: str) -> str | None:
+        """Tag of the bundle that was released there last; None where none was."""
+        found = (record.name for record in self.records(Kind.MODEL, environment) if record.state == SUCCESS)
+        return next(found, None)
+
     def approvers(self, run: int, environment: str) -> dict[str, str]:
         """Who approved of a run for an environment, and with which words."""
         return {

@@ -9,26 +9,39 @@ from typing import Annotated
 
 import typer
 
-from infra.delivery import outputs
+from infra.delivery import cloud_release, outputs
+from infra.delivery.cloud import cloud
+from infra.delivery.github import GitHubError
+from infra.delivery.ledger import Ledger
 from infra.delivery.machine import MachineError, MachineSettings, machine
 from infra.delivery.promotion import ENVIRONMENTS, environment_before
+from infra.delivery.settings import job
+from infra.operations.account import AccountError
+from infra.operations.cluster_api import ClusterGone, ClusterUnreachable
+from infra.operations.pulumi_cli import PulumiError
 
 _GOOD = ("released", "nothing to do")
+_FAILURES = (AccountError, ClusterGone, ClusterUnreachable, GitHubError, MachineError, PulumiError, ValueError)
 
 
 def main(
     environment: Annotated[str, typer.Option(help=", ".join(ENVIRONMENTS))],
-    bundle: Annotated[str, typer.Option(help="tag of a bundle that was brought to the environment")],
+    bundle: Annotated[str, typer.Option(help="tag of a bundle that is in the environment")],
     patience: Annotated[str, typer.Option(help="seconds that a stage may take before the release holds")] = "900",
     interval: Annotated[str, typer.Option(help="seconds between two looks at the logs")] = "10",
 ) -> None:
     """Release."""
-    # Nobody calls the first one.
-    here = ["--made-here"] if environment_before(environment) is None else []
-    options = ["--bundle", bundle, "--patience", patience, "--interval", interval, *here]
+    settings = MachineSettings()
     try:
-        told = machine(environment, MachineSettings()).module("infra.local.release_bundle", "release", *options)
-    except (MachineError, ValueError) as error:
+        if settings.folder is None:
+            served = Ledger(job().github()).served(environment)
+            told = cloud_release.release(environment, cloud().region, bundle, served, patience=float(patience))
+        else:
+            # Nobody calls the first one.
+            here = ["--made-here"] if environment_before(environment) is None else []
+            options = ["--bundle", bundle, "--patience", patience, "--interval", interval, *here]
+            told = machine(environment, settings).module("infra.local.release_bundle", "release", *options)
+    except _FAILURES as error:
         sys.exit(f"release: {error}")
     outputs.give({name: told[name] for name in ("outcome", "champion", "reason")})
     if told["outcome"] not in _GOOD:

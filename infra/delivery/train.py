@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.aws.naming import PROJECT
 from infra.delivery import outputs
+from infra.delivery.cloud import CloudSettings, cloud
 from infra.delivery.kubeflow_access import open_access
 from infra.delivery.machine import MachineError, MachineSettings, machine
 from infra.delivery.promotion import ENVIRONMENTS, environment_before
@@ -25,20 +24,6 @@ from infra.operations.account import Account, AccountError
 from infra.operations.cluster_api import ClusterGone, ClusterUnreachable, reached
 
 _PIPELINE = "training"
-
-
-class CloudSettings(BaseSettings):
-    """Where the environments' clusters are.
-
-    Attributes:
-        region: Of the cluster.
-        image: The components' image, by digest or by its tag in ECR.
-    """
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
-
-    region: Annotated[str, Field(validation_alias="AWS_REGION")]
-    image: Annotated[str, Field(validation_alias="KEELSON_COMPONENTS_IMAGE")]
 
 
 class TrainingFailed(RuntimeError):
@@ -64,8 +49,11 @@ def on_cluster(environment: str, asked: list[str], settings: CloudSettings) -> d
 
     Raises:
         TrainingFailed: The run failed, or was not started.
+        ValueError: No image is set.
         ClusterGone, ClusterUnreachable, AccountError: The cluster cannot be reached.
     """
+    if settings.image is None:
+        raise ValueError("KEELSON_COMPONENTS_IMAGE is not set: a cluster runs the steps in it")
     with tempfile.TemporaryDirectory(prefix="keelson-train-") as folder:
         configuration = reached(Account(settings.region), f"{PROJECT}-{environment}", Path(folder))
         access = open_access(configuration, Path(folder))
@@ -89,9 +77,7 @@ def main(
         if here.folder is not None:
             told = machine(environment, here).client("pipelines.submit", *asked)
         else:
-            told = on_cluster(environment, asked, CloudSettings())  # pyright: ignore[reportCallIssue]
-    except ValidationError as error:
-        sys.exit(f"train: not set: {', '.join(str(one['loc'][0]) for one in error.errors())}")
+            told = on_cluster(environment, asked, cloud())
     except (AccountError, ClusterGone, ClusterUnreachable, MachineError, TrainingFailed, ValueError) as error:
         sys.exit(f"train: {error}")
     said = "; ".join((told.get("verdict") or {}).get("reasons") or ())

@@ -56,8 +56,10 @@ def test_a_bundle_is_copied_whole_over_one_that_is_damaged(tmp_path: Path) -> No
 
 
 def test_a_cloud_stack_passes_preflight_and_is_held_to_the_policy_pack_each_time() -> None:
-    commands = [" ".join(command) for command in cloud_commands("prod", apply=True)]
+    commands = [" ".join(command) for command in cloud_commands("prod", "trip_duration:abc", apply=True)]
     order = ["infra.policies.environment", "infra.operations.preflight", "pulumi preview", "pulumi up"]
     assert all(word in command for word, command in zip(order, commands, strict=True))
     assert all("--stack prod --policy-pack infra/policies/pack --non-interactive" in one for one in commands[2:])
-    assert not any("pulumi up" in " ".join(command) for command in cloud_commands("prod", apply=False))
+    # What is served is in the ledger, and deploying code must not change it.
+    assert all("--config keelson:bundle=trip_duration:abc" in one for one in commands[2:])
+    assert not any("pulumi up" in " ".join(command) for command in cloud_commands("prod", None, apply=False))

@@ -101,18 +101,13 @@ class Team:
         command += [part for one in self._stand_ins() for part in ("--local-repository", one)]
         for name, value in told.get("inputs", {}).items():
             command += ["--input", f"{name}={value}"]
-        done = subprocess.run(
-            command,
-            cwd=self.clone,
-            env=clean(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        (self.logs / f"{number}-{workflow}.log").write_text(done.stdout)
+        log = self.logs / f"{number}-{workflow}.log"
+        with log.open("w") as stream:
+            done = subprocess.run(
+                command, cwd=self.clone, env=clean(), stdout=stream, stderr=subprocess.STDOUT, check=False
+            )
         self.github.end_run(number, good=done.returncode == 0)
-        return Outcome(number, done.returncode == 0, done.stdout)
+        return Outcome(number, done.returncode == 0, log.read_text())
 
     def push(self, branch: str) -> Outcome:
         """What a push of the checked-out branch brings about."""
