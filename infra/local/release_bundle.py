@@ -7,6 +7,7 @@ it the one that is tried. The last line on standard output is one line of JSON w
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,14 +82,28 @@ def tried(layout: Layout, served: dict[str, Any], bundle: str) -> str | None:
         NotComparable: The bundle does not hold what answers here, or nothing beside it.
         infra.local.client.ClientFailed: One of both bundles is missing or damaged.
     """
-    answers = served["champion"]
     now, then = (client.result(layout, "serving.digest", tag)["models"] for tag in (served["bundle"], bundle))
-    if served["bundle"] == bundle and answers == max(then, key=int):
+    if served["bundle"] == bundle and served["champion"] == max(then, key=int):
         return None
+    return challenger(served["champion"], now, then, bundle)
+
+
+def challenger(answers: str, now: Mapping[str, str], then: Mapping[str, str], bundle: str) -> str:
+    """The version to try of a bundle. Pure.
+
+    Args:
+        answers: Version that answers.
+        now: SHA-256 of each model of the bundle that is served, by version.
+        then: The same of the bundle that is to be tried.
+        bundle: Its tag.
+
+    Raises:
+        NotComparable: It does not hold what answers, to the byte, or nothing beside it.
+    """
     if then.get(answers) != now[answers]:
         raise NotComparable(
-            f"version {answers} answers here, with SHA-256 {now[answers]}, and {bundle} holds {then}: first release "
-            "the bundle that brought it, or train this bundle's champion from what answers"
+            f"version {answers} answers here, with SHA-256 {now[answers]}, and {bundle} holds {dict(then)}: first "
+            "release the bundle that brought it, or train this bundle's challenger against what answers"
         )
     others = sorted(then.keys() - {answers}, key=int)
     if not others:
