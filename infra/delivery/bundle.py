@@ -42,9 +42,11 @@ def taken_over(told: Job, tag: str, before: str, environment: str, settings: Mac
         MachineError: It is not there, or a file of it was changed.
         GitHubError: The ledger cannot be read.
     """
+    record = handover.recorded(tag, before, Ledger(told.github()).records(Kind.MODEL, before))
     source, target = machine(before, settings), machine(environment, settings)
     digest = source.client("serving.digest", tag)["digest"]
-    _say(handover.check(tag, digest, before, Ledger(told.github()).records(Kind.MODEL, before)))
+    handover.check(record, digest)
+    _say(record)
     hand_over(tag, source, target)
     arrived = target.client("serving.digest", tag)["digest"]
     if arrived != digest:
@@ -63,9 +65,11 @@ def image_taken_over(told: Job, tag: str, before: str | None, environment: str, 
     target = Images(Account(region), environment)
     if before is None:
         return tag, target.digest(tag)
+    record = handover.recorded(tag, before, Ledger(told.github()).records(Kind.MODEL, before))
     source = Images(Account(region), before)
     digest = source.digest(tag)
-    _say(handover.check(tag, digest, before, Ledger(told.github()).records(Kind.MODEL, before)))
+    handover.check(record, digest)
+    _say(record)
     take_over(tag, digest, source, target)
     return tag, digest
 

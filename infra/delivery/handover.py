@@ -9,27 +9,31 @@ class HandoverRefused(RuntimeError):
     """The bundle is not what its environment deployed; the message says what was found and what was recorded."""
 
 
-def check(tag: str, digest: str, environment: str, records: Iterable[Record]) -> Record:
-    """Hold a bundle's digest against what an environment's ledger says of it.
+def recorded(tag: str, environment: str, records: Iterable[Record]) -> Record:
+    """What an environment's ledger says of a bundle.
 
     Args:
         tag: The bundle's.
-        digest: Of its content, as it lies there now.
-        environment: Where it lies.
+        environment: Where it should have been deployed.
         records: The ledger of that environment, the newest first.
 
-    Returns:
-        The newest record of the bundle.
+    Raises:
+        HandoverRefused: It was never deployed there.
+    """
+    found = next((one for one in records if one.name == tag), None)
+    if found is None:
+        raise HandoverRefused(f"{tag} was never deployed in {environment}: release it there first")
+    return found
+
+
+def check(record: Record, digest: str) -> None:
+    """Hold the digest of a bundle, as it lies in an environment now, against what was deployed there.
 
     Raises:
-        HandoverRefused: It was never deployed there, or what was deployed had another digest.
+        HandoverRefused: They differ.
     """
-    record = next((one for one in records if one.name == tag), None)
-    if record is None:
-        raise HandoverRefused(f"{tag} was never deployed in {environment}: release it there first")
     if record.digest != digest:
         raise HandoverRefused(
-            f"{tag} in {environment} has digest {digest}, and what run {record.run} deployed had {record.digest}; "
-            "it was built anew or changed, so nobody has tried it"
+            f"{record.name} in {record.environment} has digest {digest}, and what run {record.run} deployed had "
+            f"{record.digest}; it was built anew or changed, so nobody has tried it"
         )
-    return record

@@ -8,7 +8,7 @@ import pytest
 
 from infra.delivery.enter import Refused, enter
 from infra.delivery.github import GitHubError, Repository
-from infra.delivery.handover import HandoverRefused, check
+from infra.delivery.handover import HandoverRefused, check, recorded
 from infra.delivery.ledger import FAILURE, SUCCESS, Ledger
 from infra.delivery.promotion import Kind
 from infra.delivery.settings import Job, SettingsError, job
@@ -119,12 +119,14 @@ def test_a_deployment_is_not_opened_twice_by_a_repetition(github: Any, ledger: L
 
 
 def test_a_bundle_is_what_its_environment_deployed_or_is_refused(github: Any, ledger: Ledger) -> None:
-    with pytest.raises(HandoverRefused, match="was never deployed in dev"):
-        check("trip_duration:1", DIGEST, "dev", ledger.records(Kind.MODEL, "dev"))
+    with pytest.raises(HandoverRefused, match="was never deployed in dev: release it there first"):
+        recorded("trip_duration:1", "dev", ledger.records(Kind.MODEL, "dev"))
     told = passed(github, "dev", Kind.MODEL)
-    assert check("trip_duration:1", DIGEST, "dev", ledger.records(Kind.MODEL, "dev")).run == told.run
+    record = recorded("trip_duration:1", "dev", ledger.records(Kind.MODEL, "dev"))
+    assert record.run == told.run
+    check(record, DIGEST)
     with pytest.raises(HandoverRefused, match=f"has digest {'0' * 64}, and what run {told.run} deployed had {DIGEST}"):
-        check("trip_duration:1", "0" * 64, "dev", ledger.records(Kind.MODEL, "dev"))
+        check(record, "0" * 64)
 
 
 def test_the_number_of_green_runs_is_a_setting(github: Any) -> None:
