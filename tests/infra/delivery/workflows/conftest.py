@@ -137,7 +137,13 @@ class Team:
     def down(self) -> None:
         for environment in ENVIRONMENTS:
             if (self.folder / environment / "Makefile").exists():
-                subprocess.run(["make", "down", "PURGE=1"], cwd=self.folder / environment, env=clean(), check=False)
+                subprocess.run(
+                    ["make", "down", "PURGE=1"],
+                    cwd=self.folder / environment,
+                    env=clean(),
+                    capture_output=True,
+                    check=False,
+                )
 
     def _environment(self, number: int, ref: str) -> dict[str, str]:
         return {
