@@ -86,6 +86,9 @@ def model(team: Any, code: Code) -> Model:
     dev = release_model(team, "dev", "", _WHY)
     bundle = newest(team, "dev")
     skipped = release_model(team, "prod", bundle, _WHY, approved=True)
+    for environment in ("staging", "prod"):
+        # The trips that the model learned from are there as well: features come from each environment's own store.
+        team.make(environment, "features", "ROWS=100000")
     with team.callers("staging") as in_staging:
         staging = release_model(team, "staging", bundle, _WHY)
     in_store = team.folder / "staging/.local/bentoml/bentos" / bundle.replace(":", "/")
