@@ -144,7 +144,8 @@ class Team:
     def down(self) -> None:
         for environment in ENVIRONMENTS:
             if (self.folder / environment / "Makefile").exists():
-                self.make(environment, "down", "PURGE=1")
+                command = ["make", "down", "PURGE=1"]
+                subprocess.run(command, cwd=self.folder / environment, env=clean(), capture_output=True, check=False)
 
     def _environment(self, number: int, ref: str) -> dict[str, str]:
         return {
