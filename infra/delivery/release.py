@@ -20,6 +20,8 @@ from infra.operations.account import AccountError
 from infra.operations.cluster_api import ClusterGone, ClusterUnreachable
 from infra.operations.pulumi_cli import PulumiError
 
+# A canary of pods takes about twenty minutes, and waits for callers where there are few.
+_CLUSTER_SECONDS = 5400.0
 _GOOD = ("released", "nothing to do")
 _FAILURES = (AccountError, ClusterGone, ClusterUnreachable, GitHubError, MachineError, PulumiError, ValueError)
 
@@ -27,20 +29,26 @@ _FAILURES = (AccountError, ClusterGone, ClusterUnreachable, GitHubError, Machine
 def main(
     environment: Annotated[str, typer.Option(help=", ".join(ENVIRONMENTS))],
     bundle: Annotated[str, typer.Option(help="tag of a bundle that is in the environment")],
-    patience: Annotated[str, typer.Option(help="seconds that a stage may take before the release holds")] = "900",
-    interval: Annotated[str, typer.Option(help="seconds between two looks at the logs")] = "10",
+    patience: Annotated[float | None, typer.Option(min=1, help="seconds: of a stage, on a cluster of it all")] = None,
+    interval: Annotated[float | None, typer.Option(min=0.5, help="seconds between two looks at the logs")] = None,
 ) -> None:
     """Release."""
     settings = MachineSettings()
     try:
+        before = environment_before(environment)
         if settings.folder is None:
             served = Ledger(job().github()).served(environment)
-            told = cloud_release.release(environment, cloud().region, bundle, served, patience=float(patience))
+            told = cloud_release.release(
+                environment, cloud().region, bundle, served, patience=patience or _CLUSTER_SECONDS
+            )
         else:
+            given = {"--patience": patience, "--interval": interval}
+            options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
             # Nobody calls the first one.
-            here = ["--made-here"] if environment_before(environment) is None else []
-            options = ["--bundle", bundle, "--patience", patience, "--interval", interval, *here]
-            told = machine(environment, settings).module("infra.local.release_bundle", "release", *options)
+            here = ["--made-here"] if before is None else []
+            told = machine(environment, settings).module(
+                "infra.local.release_bundle", "release", "--bundle", bundle, *options, *here
+            )
     except _FAILURES as error:
         sys.exit(f"release: {error}")
     outputs.give({name: told[name] for name in ("outcome", "champion", "reason")})
