@@ -134,13 +134,6 @@ class Team:
             said, _ = asking.communicate(timeout=60)
             told.update(json.loads(said.splitlines()[-1]))
 
-    def make(self, environment: str, *words: str) -> None:
-        """``make WORD ...`` in an environment, as somebody on its machine would type it."""
-        done = subprocess.run(
-            ["make", *words], cwd=self.folder / environment, env=clean(), capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-
     def down(self) -> None:
         for environment in ENVIRONMENTS:
             if (self.folder / environment / "Makefile").exists():
