@@ -26,8 +26,8 @@ env: ## Make the locked environment and find the tools; nothing is started
 	@$(PYTHON) -m infra.tools.install
 doctor: ## Say what was found where, what is missing and how to get it (JSON=1)
 	@$(PYTHON) -m infra.tools.doctor $(if $(JSON),--json)
-up: env ## Bring everything up, to a trained model that answers (DATA= ROWS= SEED= PORT_BASE=)
-	@$(PY) -m infra.local.up $(RUN_OPTIONS) $(if $(PORT_BASE),--port-base $(PORT_BASE))
+up: env ## Bring everything up, to a trained model that answers (DATA= ROWS= SEED= PORT_BASE= SET="path=value ...")
+	@$(PY) -m infra.local.up $(RUN_OPTIONS) $(if $(PORT_BASE),--port-base $(PORT_BASE)) $(foreach one,$(SET),--set "$(one)")
 down: ## Take everything down; data stays unless PURGE=1
 	@$(PY) -m infra.local.down $(if $(PURGE),--purge)
 status: ## Show each service's health, uptime and memory, the champion, the last run (JSON=1)
@@ -76,10 +76,14 @@ edge: ## Export the champion for devices, as one ONNX file with its preprocessin
 	@$(PY) -m infra.local.client serving.edge --out "$(if $(filter command line,$(origin OUT)),$(OUT),edge)"
 image: env ## Make a container image of a bundle (BUNDLE=tag BASE_IMAGE=with-python IMAGE=repository:tag)
 	@$(PY) -m serving.image "$(BUNDLE)" $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") $(if $(IMAGE),--image "$(IMAGE)")
-lint: env ## Check format, style and types
-	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m pyright
-test: lint ## Run all tests, among them a whole stack in a scratch clone
-	@$(PY) -m pytest
+lint: env ## Check format, style, types and workflows
+	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m pyright && $(PY) -m infra.scanning.workflows
+versions: env ## Say which components and pipelines changed without a new version
+	@$(PY) -m pipelines.compile --check
+test: lint ## Run all tests, among them a whole stack in a scratch clone (TESTS=tests/components ...)
+	@$(PY) -m pytest $(TESTS)
+test-workflows: env ## Run the workflows on this machine, failures among them, with a scratch stack for each environment
+	@$(PY) -m pytest -m workflows tests/infra/delivery
 test-release: env ## Release a better model and roll a worse one back on a scratch stack, under load
 	@$(PY) -m pytest -m release tests/stack
 test-loop: env ## Let the monitor watch a calm and a changing city on a scratch stack, on a faster clock

@@ -1,6 +1,7 @@
 """`make up`: from an environment with tools to a trained model that answers.
 
-Usage: ``python -m infra.local.up [--data synthetic] [--rows N] [--seed N] [--port-base N]``. Every phase
+Usage: ``python -m infra.local.up [--data synthetic] [--rows N] [--seed N] [--port-base N]
+[--set PATH=VALUE ...]``. Every phase
 finds what is already done, so running it again repairs or does nothing. The last line on standard output
 is one line of JSON with the seconds of each phase.
 """
@@ -9,7 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -48,6 +49,9 @@ def main(
     rows: Annotated[int, typer.Option(min=1000, max=20_000_000, help="trips of the synthetic data")] = 200_000,
     seed: Annotated[int, typer.Option(min=0)] = 42,
     port_base: Annotated[int | None, typer.Option(help="first of the stack's ports; remembered")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="a setting of the stack, monitor.releases=false; remembered")
+    ] = None,
 ) -> None:
     """Bring stack `local` up, train and deploy the first model, and show where everything is."""
     layout = Layout(ROOT)
@@ -55,7 +59,7 @@ def main(
     phases = Phases(console)
     try:
         with phases.phase("platform", "Platform: pulumi up"):
-            bring_up_platform(layout, port_base, console)
+            bring_up_platform(layout, port_base, console, settings or [])
         models = client.result(layout, "pipelines.status")
         if not models.get("champion"):
             with phases.phase("pipeline", "First training run"):
@@ -79,13 +83,16 @@ def main(
     print(json.dumps({"phases": phases.seconds, "prediction": answer, **models}))
 
 
-def bring_up_platform(layout: Layout, port_base: int | None, console: Console) -> None:
-    """Repair what an interrupted run left, then `pulumi up` with a refresh."""
+def bring_up_platform(layout: Layout, port_base: int | None, console: Console, settings: Sequence[str] = ()) -> None:
+    """Repair what an interrupted run left, then `pulumi up` with a refresh; ``settings`` are ``path=value``."""
     pulumi_cli.prepare(layout)
     for sentence in pulumi_cli.repair(layout):
         console.print(f"repaired: {sentence}")
     if port_base is not None:
         pulumi_cli.run(layout, "config", "set", "port-base", str(port_base), "--stack", pulumi_cli.STACK)
+    for setting in settings:
+        path, _, value = setting.partition("=")
+        pulumi_cli.run(layout, "config", "set", "--path", path, value, "--stack", pulumi_cli.STACK)
     up(layout, "--refresh")
     for name in forget_unknown(layout):
         console.print(f"repaired: ended {name}, which an interrupted run had started and nothing needs any more")

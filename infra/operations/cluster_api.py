@@ -90,18 +90,18 @@ class KubernetesApi:
     """
 
     def __init__(self, configuration: kubernetes.Configuration, cache: Path) -> None:
-        with _reaching(configuration.host):
+        with reaching(configuration.host):
             self._client = DynamicClient(kubernetes.ApiClient(configuration), cache_file=str(cache / "kinds.json"))
         self._host = configuration.host
 
     def every(self, kind: Kind) -> list[Object]:
-        with _reaching(self._host):
+        with reaching(self._host):
             resource = self._resource(kind)
             found = resource.get(_request_timeout=_PATIENCE).to_dict()["items"] if resource else []
         return [Object(kind, one) for one in found]
 
     def find(self, kind: Kind, name: str, namespace: str | None) -> Object | None:
-        with _reaching(self._host):
+        with reaching(self._host):
             resource = self._resource(kind)
             try:
                 found = resource.get(name=name, namespace=namespace, _request_timeout=_PATIENCE) if resource else None
@@ -112,7 +112,7 @@ class KubernetesApi:
         return Object(kind, found.to_dict()) if found else None
 
     def delete(self, one: Object) -> None:
-        with _reaching(self._host):
+        with reaching(self._host):
             resource = self._resource(one.kind)
             try:
                 if resource:
@@ -156,7 +156,8 @@ class KubernetesApi:
 
 
 @contextmanager
-def _reaching(host: str) -> Iterator[None]:
+def reaching(host: str) -> Iterator[None]:
+    """Whatever goes wrong between here and the API is a ``ClusterUnreachable``."""
     try:
         yield
     except urllib3.exceptions.HTTPError as error:
@@ -174,21 +175,30 @@ def connected(account: Account, cluster: str) -> Iterator[KubernetesApi]:
         ClusterUnreachable: It does not answer.
         AccountError: AWS does not say where it is.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        yield KubernetesApi(reached(account, cluster, Path(folder)), Path(folder))
+
+
+def reached(account: Account, cluster: str, folder: Path) -> kubernetes.Configuration:
+    """How the API of an EKS cluster is reached; its certificate authority is put into ``folder``.
+
+    Raises:
+        ClusterGone: There is no such cluster.
+        ClusterUnreachable: It is not ready.
+        AccountError: AWS does not say where it is.
+    """
     try:
         found = account.ask("eks", "describe_cluster", name=cluster)["cluster"]
     except Absent:
         raise ClusterGone(f"there is no cluster {cluster}") from None
     if found["status"] not in ("ACTIVE", "UPDATING"):
         raise ClusterUnreachable(f"cluster {cluster} is {found['status']}")
-    with tempfile.TemporaryDirectory() as folder:
-        authority = Path(folder) / "ca.pem"
-        try:
-            authority.write_bytes(base64.b64decode(found["certificateAuthority"]["data"]))
-        except (KeyError, binascii.Error):
-            raise ClusterUnreachable(f"cluster {cluster} has no certificate yet") from None
-        yield KubernetesApi(
-            configuration(found["endpoint"], authority, lambda: token(account.region, cluster)), Path(folder)
-        )
+    authority = folder / "ca.pem"
+    try:
+        authority.write_bytes(base64.b64decode(found["certificateAuthority"]["data"]))
+    except (KeyError, binascii.Error):
+        raise ClusterUnreachable(f"cluster {cluster} has no certificate yet") from None
+    return configuration(found["endpoint"], authority, lambda: token(account.region, cluster))
 
 
 def configuration(host: str, authority: Path, fresh_token: Callable[[], str]) -> kubernetes.Configuration:

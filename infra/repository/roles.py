@@ -64,6 +64,7 @@ OWNED: Sequence[Owned] = (
     Owned(path="/serving/", owners=("ml-engineer",)),
     Owned(path="/monitoring/", owners=("ml-engineer", "data-scientist")),
     Owned(path="/infra/", owners=("platform-engineer",)),
+    Owned(path="/infra/delivery/", owners=("reviewer",)),
     Owned(path="/Makefile", owners=("platform-engineer",)),
     Owned(path="/Pulumi.yaml", owners=("platform-engineer",)),
     Owned(path="/pyproject.toml", owners=("platform-engineer", "ml-engineer")),

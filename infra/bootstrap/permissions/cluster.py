@@ -1,6 +1,8 @@
 """The EKS cluster ``keelson-<stack>``, what hangs below it, and the registry of its images."""
 
+from infra.aws.naming import PROJECT
 from infra.bootstrap.permissions.scope import Permission, Scope
+from infra.delivery.promotion import environment_before
 
 _CHANGES = (
     "AssociateAccessPolicy AssociateEncryptionConfig CreateAccessEntry CreateAddon CreateCluster CreateNodegroup "
@@ -49,7 +51,18 @@ def writes(scope: Scope) -> list[Permission]:
             actions=[*(f"ecr:{one}" for one in _REGISTRY_CHANGES), *deletes],
             resources=[_registry(scope)],
         ),
+        *_bundles_before(scope),
     ]
+
+
+def _bundles_before(scope: Scope) -> list[Permission]:
+    """A bundle is promoted as it is: its image is taken over from the environment before."""
+    before = environment_before(scope.stack)
+    if before is None:
+        return []
+    repository = scope.arn("ecr", f"repository/{PROJECT}-{before}/serving")
+    actions = [f"ecr:{one}" for one in (*_REGISTRY_READS, "BatchCheckLayerAvailability", "GetDownloadUrlForLayer")]
+    return [Permission(sid="TakesBundlesOver", actions=actions, resources=[repository])]
 
 
 def _cluster(scope: Scope) -> list[str]:

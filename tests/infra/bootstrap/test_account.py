@@ -161,8 +161,20 @@ def test_a_deploy_role_makes_and_widens_roles_only_inside_the_boundary(account: 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_deploy_role_reaches_its_own_stack_alone(account: Program, stack: str) -> None:
-    text = "".join(account.policies(f"keelson-deploy-{stack}").values())
+    told = statements(account, f"keelson-deploy-{stack}")
+    text = json.dumps([one for one in told if one["Sid"] != "TakesBundlesOver"])
     assert [other for other in STACKS if other != stack and (f"-{other}" in text or f'"{other}' in text)] == []
+
+
+@pytest.mark.parametrize(("stack", "before"), [("dev", None), ("staging", "dev"), ("prod", "staging")])
+def test_a_deploy_role_reads_the_bundles_of_the_environment_before(
+    account: Program, stack: str, before: str | None
+) -> None:
+    told = [one for one in statements(account, f"keelson-deploy-{stack}") if one["Sid"] == "TakesBundlesOver"]
+    found = [one["Resource"] for one in told]
+    assert found == ([[f"arn:aws:ecr:*:123456789012:repository/keelson-{before}/serving"]] if before else [])
+    reading = ("ecr:BatchGet", "ecr:BatchCheck", "ecr:Describe", "ecr:Get", "ecr:List")
+    assert all(action.startswith(reading) for one in told for action in one["Action"])
 
 
 @pytest.mark.parametrize("stack", STACKS)
