@@ -136,7 +136,7 @@ class KubernetesApi:
             ClusterUnreachable: The API does not answer, refuses, or cannot reach the service.
         """
         address = f"/api/v1/namespaces/{namespace}/services/{service}/proxy{path}"
-        with _reaching(self._host):
+        with reaching(self._host):
             return self._client.client.call_api(
                 address,
                 "GET",

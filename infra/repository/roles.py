@@ -64,7 +64,6 @@ OWNED: Sequence[Owned] = (
     Owned(path="/serving/", owners=("ml-engineer",)),
     Owned(path="/monitoring/", owners=("ml-engineer", "data-scientist")),
     Owned(path="/infra/", owners=("platform-engineer",)),
-    Owned(path="/infra/delivery/", owners=("reviewer",)),
     Owned(path="/Makefile", owners=("platform-engineer",)),
     Owned(path="/Pulumi.yaml", owners=("platform-engineer",)),
     Owned(path="/pyproject.toml", owners=("platform-engineer", "ml-engineer")),
@@ -77,6 +76,7 @@ OWNED: Sequence[Owned] = (
     Owned(path="/.github/", owners=("reviewer",)),
     Owned(path="/infra/apps/roles.py", owners=("reviewer",)),
     Owned(path="/infra/bootstrap/", owners=("reviewer",)),
+    Owned(path="/infra/delivery/", owners=("reviewer",)),
     Owned(path="/infra/policies/", owners=("reviewer",)),
     Owned(path="/infra/repository/", owners=("reviewer",)),
 )

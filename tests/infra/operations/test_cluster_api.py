@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -51,7 +52,8 @@ class Kubernetes(BaseHTTPRequestHandler):
                 "items": [self._one(one) for one in self.names],
             },
         }
-        path = self.path.split("?")[0]
+        path, _, query = self.path.partition("?")
+        answers["/api/v1/namespaces/monitoring/services/loki:3100/proxy/logs"] = {"asked": dict(parse_qsl(query))}
         name = path.rsplit("/", 1)[-1]
         if path.startswith("/api/v1/namespaces/default/configmaps/") and name in self.names:
             answers[path] = self._one(name)
@@ -109,6 +111,19 @@ def test_a_kind_that_the_cluster_does_not_know_has_no_objects(api: KubernetesApi
 def test_a_deleted_object_is_gone(api: KubernetesApi) -> None:
     api.delete(api.every(CONFIG_MAP)[0])
     assert [one.name for one in api.every(CONFIG_MAP)] == ["two"]
+
+
+def test_a_service_inside_the_cluster_is_asked_with_the_callers_token(api: KubernetesApi) -> None:
+    query = {"query": '{a=~".+"} |= "x"', "limit": "5"}
+    Kubernetes.tokens.clear()
+    assert api.ask_service("monitoring", "loki:3100", "/logs", query) == {"asked": query}
+    (token,) = Kubernetes.tokens
+    assert token.startswith("Bearer token-")
+
+
+def test_a_service_that_is_not_there_is_said_to_refuse(api: KubernetesApi) -> None:
+    with pytest.raises(ClusterUnreachable, match="refused: 404"):
+        api.ask_service("monitoring", "loki:3100", "/other", {})
 
 
 def test_deleting_what_is_gone_already_is_no_failure(api: KubernetesApi) -> None:
