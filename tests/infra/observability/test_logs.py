@@ -142,12 +142,14 @@ def node(tmp_path_factory: pytest.TempPathFactory, object_store: Any, free_port:
         },
         collector_command=[str(program("otelcol", group="logs")), f"--config={folder / 'collector.yaml'}"],
     )
-    made.start("store")
-    made.start("collector")
-    yield made
-    for process in made.running.values():
-        process.kill()
-        process.wait()
+    try:
+        made.start("store")
+        made.start("collector")
+        yield made
+    finally:
+        for process in made.running.values():
+            process.kill()
+            process.wait()
 
 
 def client(object_store: Any) -> Any:
