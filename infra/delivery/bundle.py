@@ -13,7 +13,6 @@ import typer
 
 from infra.delivery import handover, outputs
 from infra.delivery.cloud import cloud
-from infra.delivery.github import GitHubError
 from infra.delivery.handover import HandoverRefused
 from infra.delivery.images import ImageError, Images, take_over
 from infra.delivery.ledger import Ledger, Record
@@ -21,6 +20,7 @@ from infra.delivery.machine import MachineError, MachineSettings, hand_over, mac
 from infra.delivery.promotion import ENVIRONMENTS, Kind, environment_before
 from infra.delivery.settings import Job, job
 from infra.operations.account import Account, AccountError
+from infra.repository.github import GitHubError
 
 
 def built(environment: str, settings: MachineSettings) -> tuple[str, str]:

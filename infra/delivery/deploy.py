@@ -13,11 +13,11 @@ import typer
 
 from infra.delivery import outputs
 from infra.delivery.cloud_release import PACK, bundle_setting
-from infra.delivery.github import GitHubError
 from infra.delivery.ledger import Ledger
 from infra.delivery.machine import Machine, MachineError, MachineSettings, machine
 from infra.delivery.promotion import ENVIRONMENTS, environment_before
 from infra.delivery.settings import job
+from infra.repository.github import GitHubError
 
 
 def cloud_commands(stack: str, bundle: str | None, *, apply: bool) -> list[list[str]]:

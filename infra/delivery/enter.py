@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 
 from infra.delivery import outputs
-from infra.delivery.github import GitHubError
 from infra.delivery.ledger import IN_PROGRESS, Ledger, Record
 from infra.delivery.promotion import ENVIRONMENTS, Entry, Kind, environment_before, refusals
 from infra.delivery.settings import Job, SettingsError, job
 from infra.delivery.sources import SourcesError, tree
+from infra.repository.github import GitHubError
 
 cli = typer.Typer(add_completion=False)
 

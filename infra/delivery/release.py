@@ -11,7 +11,6 @@ import typer
 
 from infra.delivery import cloud_release, outputs
 from infra.delivery.cloud import cloud
-from infra.delivery.github import GitHubError
 from infra.delivery.ledger import Ledger
 from infra.delivery.machine import MachineError, MachineSettings, machine
 from infra.delivery.promotion import ENVIRONMENTS, environment_before
@@ -19,6 +18,7 @@ from infra.delivery.settings import job
 from infra.operations.account import AccountError
 from infra.operations.cluster_api import ClusterGone, ClusterUnreachable
 from infra.operations.pulumi_cli import PulumiError
+from infra.repository.github import GitHubError
 
 # A canary of pods takes about twenty minutes, and waits for callers where there are few.
 _CLUSTER_SECONDS = 5400.0

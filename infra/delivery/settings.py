@@ -7,6 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.delivery.github import Repository
 from infra.delivery.promotion import PROD, RULES, Kind, Rules
+from infra.repository.github import Access
 
 
 class SettingsError(ValueError):
@@ -46,7 +47,7 @@ class Job(BaseSettings):
 
     def github(self) -> Repository:
         """The repository, asked in the job's name."""
-        return Repository(api=self.api, name=self.repository, token=self.token.get_secret_value())
+        return Repository(Access(token=self.token.get_secret_value(), address=self.api), self.repository)
 
     def rules(self) -> Rules:
         """What an entry needs."""

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from infra.delivery.github import GitHubError
 from infra.delivery.ledger import FAILURE, SUCCESS, Ledger
 from infra.delivery.settings import SettingsError, job
+from infra.repository.github import GitHubError
 
 
 def main(

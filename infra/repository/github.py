@@ -74,9 +74,7 @@ class GitHub:
             },
             timeout=30,
         )
-        self._retrying = Retrying(
-            retry=retry_if_exception(_passes), stop=stop_after_attempt(_TRIES), wait=_Wait(pause), reraise=True
-        )
+        self._pause = pause
 
     def __enter__(self) -> "GitHub":
         return self
@@ -94,17 +92,28 @@ class GitHub:
         return self.send("GET", path, parameters=parameters)
 
     def send(
-        self, method: str, path: str, body: Any = None, *, parameters: Mapping[str, str | int] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        parameters: Mapping[str, str | int] | None = None,
+        harmless_twice: bool = False,
     ) -> Any:
         """Ask for one thing; returns the answer's JSON, or None where there is none.
+
+        Args:
+            harmless_twice: A POST that may be tried again though the first one perhaps arrived.
 
         Raises:
             Absent: There is nothing at the path.
             GitHubError: GitHub refused, or could not be reached.
         """
-        return _content(self._try(method, path, body, parameters))
+        return _content(self._try(method, path, body, parameters, harmless_twice or method != "POST"))
 
-    def pages(self, path: str, key: str | None = None) -> Iterator[Any]:
+    def pages(
+        self, path: str, key: str | None = None, *, parameters: Mapping[str, str | int] | None = None
+    ) -> Iterator[Any]:
         """Everything in a list that comes in pages.
 
         Args:
@@ -113,7 +122,7 @@ class GitHub:
         Raises:
             GitHubError: As for ``ask``.
         """
-        answer = self._try("GET", path, None, {"per_page": 100})
+        answer = self._try("GET", path, None, {**(parameters or {}), "per_page": 100})
         while True:
             content = _content(answer)
             yield from content[key] if key else content
@@ -121,10 +130,23 @@ class GitHub:
                 return
             answer = self._try("GET", answer.links["next"]["url"], None, None)
 
-    def _try(self, method: str, path: str, body: Any, parameters: Mapping[str, str | int] | None) -> httpx.Response:
+    def _try(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        parameters: Mapping[str, str | int] | None,
+        harmless_twice: bool = True,
+    ) -> httpx.Response:
         # A change is tried again only where the first try cannot have made it, or where making it twice is one change.
+        retrying = Retrying(
+            retry=retry_if_exception(lambda error: _passes(error, harmless_twice)),
+            stop=stop_after_attempt(_TRIES),
+            wait=_Wait(self._pause),
+            reraise=True,
+        )
         try:
-            return self._retrying(self._once, method, path, body, parameters)
+            return retrying(self._once, method, path, body, parameters)
         except _Refused as refused:
             raise _error(refused.answer) from None
         except httpx.HTTPError as error:
@@ -155,17 +177,17 @@ class _Wait(wait_base):
         return self._pause * 2 ** (retry_state.attempt_number - 1) if asked is None else asked
 
 
-def _passes(error: BaseException) -> bool:
+def _passes(error: BaseException, harmless_twice: bool) -> bool:
     """Whether the same request may succeed in a while, and does no harm if the first one did after all."""
     if isinstance(error, httpx.ConnectError):
         return True
     if isinstance(error, httpx.TransportError):
-        return error.request.method != "POST"
+        return harmless_twice
     if not isinstance(error, _Refused):
         return False
     answer = error.answer
     if answer.status_code in _PASSING:
-        return answer.request.method != "POST"
+        return harmless_twice
     wait = _asked_to_wait(answer)
     return wait is not None and wait <= _LONGEST_WAIT_SECONDS
 

@@ -7,19 +7,20 @@ from typing import Any
 import pytest
 
 from infra.delivery.enter import Refused, enter
-from infra.delivery.github import GitHubError, Repository
+from infra.delivery.github import Repository
 from infra.delivery.handover import HandoverRefused, check, recorded
 from infra.delivery.ledger import FAILURE, SUCCESS, Ledger
 from infra.delivery.promotion import Kind
 from infra.delivery.settings import Job, SettingsError, job
 from infra.delivery.sources import tree
+from infra.repository.github import Access, GitHubError
 
 COMMIT, DIGEST = "c" * 40, "d" * 64
 
 
 @pytest.fixture
 def ledger(github: Any) -> Ledger:
-    return Ledger(Repository(api=github.api, name=github.repository, token=github.token, pause=0.01))
+    return Ledger(Repository(Access(token=github.token, address=github.api), github.repository, pause=0.01))
 
 
 def a_job(github: Any, *, api: str = "", workflow: str = "delivery", commit: str = COMMIT, **more: Any) -> Job:
@@ -102,11 +103,11 @@ def test_the_ledger_is_read_to_its_end_in_order(github: Any, ledger: Ledger) -> 
 def test_a_moment_of_trouble_is_waited_for_and_a_refusal_is_told(github: Any, ledger: Ledger) -> None:
     github.failures += [502, 503]
     assert ledger.runs(Kind.CODE, "dev", DIGEST) == []
-    stranger = Ledger(Repository(api=github.api, name=github.repository, token="another", pause=0.01))
-    with pytest.raises(GitHubError, match=r"GET /deployments of team/keelson: 401 .*Bad credentials"):
+    stranger = Ledger(Repository(Access(token="another", address=github.api), github.repository, pause=0.01))
+    with pytest.raises(GitHubError, match=r"/deployments: GitHub does not know the token.*Bad credentials"):
         stranger.runs(Kind.CODE, "dev", DIGEST)
-    nowhere = Ledger(Repository(api="http://127.0.0.1:9", name=github.repository, token="t", pause=0.01))
-    with pytest.raises(GitHubError, match="is not answered"):
+    nowhere = Ledger(Repository(Access(token="t", address="http://127.0.0.1:9"), github.repository, pause=0.01))
+    with pytest.raises(GitHubError, match="could not be reached"):
         nowhere.runs(Kind.CODE, "dev", DIGEST)
 
 
@@ -116,6 +117,14 @@ def test_a_deployment_is_not_opened_twice_by_a_repetition(github: Any, ledger: L
     with pytest.raises(GitHubError, match="502"):
         enter(told, Kind.CODE, "dev", DIGEST, "abc", "")
     assert github.asked.count(("POST", f"/repos/{github.repository}/deployments")) == 1
+
+
+def test_what_came_of_a_deployment_is_told_again_where_the_answer_was_lost(github: Any, ledger: Ledger) -> None:
+    number = enter(a_job(github), Kind.CODE, "dev", DIGEST, "abc", "")
+    github.failures += [502]
+    ledger.close(number, SUCCESS, "done", "https://github.example/run")
+    [(_, state)] = github.ledger("dev", "keelson-code")
+    assert state == SUCCESS
 
 
 def test_a_bundle_is_what_its_environment_deployed_or_is_refused(github: Any, ledger: Ledger) -> None:
