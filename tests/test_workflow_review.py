@@ -38,7 +38,9 @@ def step(job: dict[str, Any], name: str) -> dict[str, Any]:
 def run(text: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a step's script as GitHub does for ``shell: bash``."""
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", text]
-    given = {**os.environ, **environment}
+    # Of a `make` around the tests a job knows nothing.
+    own = {name: value for name, value in os.environ.items() if name not in {"MAKELEVEL", "MAKEFLAGS", "MFLAGS"}}
+    given = {**own, **environment}
     return subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, check=False)
 
 
