@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import pulumi
-from pulumi_kubernetes import apps, batch, core, policy
+from pulumi_kubernetes import apps, batch, core, meta, policy
 
 from infra.apps import objects
 from infra.apps import workload as described
@@ -83,6 +83,24 @@ def around_pods(name: str, workload: Workload, replicas: int, opts: pulumi.Resou
             spec=objects.disruption_budget(workload),
             opts=opts,
         )
+
+
+def volume_claim(title: str, *, namespace: str, name: str, gib: int, opts: pulumi.ResourceOptions) -> None:
+    """A disk that outlives the pods that use it."""
+    core.v1.PersistentVolumeClaim(
+        title,
+        metadata=meta.v1.ObjectMetaArgs(
+            name=name,
+            namespace=namespace,
+            # The volume is made when the first pod wants it, which Pulumi makes only afterwards.
+            annotations={"pulumi.com/skipAwait": "true"},
+        ),
+        spec=core.v1.PersistentVolumeClaimSpecArgs(
+            access_modes=["ReadWriteOnce"],
+            resources=core.v1.VolumeResourceRequirementsArgs(requests={"storage": f"{gib}Gi"}),
+        ),
+        opts=opts,
+    )
 
 
 def service_account(name: str, workload: Workload, opts: pulumi.ResourceOptions) -> core.v1.ServiceAccount:

@@ -7,7 +7,7 @@ from pulumi_kubernetes import apps, core, meta
 
 from infra.apps import objects
 from infra.apps import workload as described
-from infra.apps.application import Server, digest, digest_of, service_account
+from infra.apps.application import Server, digest, digest_of, service_account, volume_claim
 from infra.apps.contract import address
 from infra.apps.foundation import Foundation
 from infra.apps.images import prefixed
@@ -107,7 +107,7 @@ class Logs(pulumi.ComponentResource):
         }
         written = pulumi.Output.json_dumps(configured.store(bucket, prefix=PREFIX, days=settings.network.flow_log_days))
         self._configure(f"{name}-store", NAMESPACE, STORE, written)
-        self._claim(name)
+        volume_claim(f"{name}-store-volume", namespace=NAMESPACE, name=STORE, gib=_GIB, opts=self._child)
         image = prefixed(versions().images["loki"], settings)
         server = store(image, digest_of({_FILE: written}))
         # One process owns the index that is not yet in the bucket.
@@ -134,21 +134,5 @@ class Logs(pulumi.ComponentResource):
             f"{title}-configuration",
             metadata=meta.v1.ObjectMetaArgs(name=name, namespace=namespace),
             data={_FILE: written},
-            opts=self._child,
-        )
-
-    def _claim(self, name: str) -> None:
-        core.v1.PersistentVolumeClaim(
-            f"{name}-store-volume",
-            metadata=meta.v1.ObjectMetaArgs(
-                name=STORE,
-                namespace=NAMESPACE,
-                # The volume is made when the first pod wants it, which Pulumi makes only afterwards.
-                annotations={"pulumi.com/skipAwait": "true"},
-            ),
-            spec=core.v1.PersistentVolumeClaimSpecArgs(
-                access_modes=["ReadWriteOnce"],
-                resources=core.v1.VolumeResourceRequirementsArgs(requests={"storage": f"{_GIB}Gi"}),
-            ),
             opts=self._child,
         )

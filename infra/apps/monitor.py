@@ -1,9 +1,8 @@
 """The monitor, and Evidently's UI over the workspace that it keeps its snapshots in."""
 
 import pulumi
-from pulumi_kubernetes import core, meta
 
-from infra.apps.application import Server
+from infra.apps.application import Server, volume_claim
 from infra.apps.contract import AUTHORITY, AUTHORITY_FOLDER, CONFIGURATION, SECRETS, address
 from infra.apps.environment import NO_TELEMETRY
 from infra.apps.workload import Check, Probes, Size, Workload
@@ -76,20 +75,7 @@ class Monitor(pulumi.ComponentResource):
     ) -> None:
         super().__init__("keelson:apps:Monitor", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        core.v1.PersistentVolumeClaim(
-            f"{name}-workspace",
-            metadata=meta.v1.ObjectMetaArgs(
-                name="evidently",
-                namespace=NAMESPACE,
-                # The volume is made when the first pod wants it, which Pulumi makes only afterwards.
-                annotations={"pulumi.com/skipAwait": "true"},
-            ),
-            spec=core.v1.PersistentVolumeClaimSpecArgs(
-                access_modes=["ReadWriteOnce"],
-                resources=core.v1.VolumeResourceRequirementsArgs(requests={"storage": f"{_GIB}Gi"}),
-            ),
-            opts=child,
-        )
+        volume_claim(f"{name}-workspace", namespace=NAMESPACE, name="evidently", gib=_GIB, opts=child)
         # One process owns a workspace, so there is one copy.
         Server(f"{name}-evidently", evidently(image), replicas=1, opts=child)
         Server(f"{name}-service", monitor(image, digest), replicas=1, opts=child)

@@ -10,13 +10,18 @@ PROJECT = "keelson"
 _LIMIT = 63
 
 
+def prefix(stack: str) -> str:
+    """What the names of a stack's parts begin with; also the name of its cluster: ``keelson-dev``."""
+    return f"{PROJECT}-{stack}"
+
+
 def cloud_name(part: str) -> str:
     """``keelson-<stack>-<part>``, for the places where AWS wants a name that people and policies recognise.
 
     Raises:
         ValueError: The name is longer than AWS's shortest limit, 63 characters.
     """
-    name = f"{PROJECT}-{pulumi.get_stack()}-{part}"
+    name = f"{prefix(pulumi.get_stack())}-{part}"
     if len(name) > _LIMIT:
         raise ValueError(f"the name {name!r} has {len(name)} characters; AWS allows {_LIMIT}: shorten {part!r}")
     return name

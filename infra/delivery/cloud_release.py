@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from infra.aws.naming import prefix
 from infra.delivery.rollout import Verdict, reason, verdict
 from infra.operations.account import Account
 from infra.operations.cluster_api import ClusterApi, Kind, connected
@@ -41,7 +42,7 @@ def release(environment: str, region: str, bundle: str, before: str | None, *, p
     """
     pulumi = at_edge(environment, os.environ)
     _up(pulumi, bundle)
-    with connected(Account(region), f"keelson-{environment}") as api:
+    with connected(Account(region), prefix(environment)) as api:
         told = watched(lambda: _rollout(api), bundle, patience=patience)
     if told["outcome"] == Verdict.ROLLED_BACK and before is not None:
         _up(pulumi, before)

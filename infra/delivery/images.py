@@ -4,7 +4,7 @@ import base64
 import subprocess
 from dataclasses import dataclass
 
-from infra.aws.naming import PROJECT
+from infra.aws.naming import prefix
 from infra.operations.account import Absent, Account
 
 
@@ -26,7 +26,7 @@ class Images:
 
     @property
     def repository(self) -> str:
-        return f"{PROJECT}-{self.environment}/serving"
+        return f"{prefix(self.environment)}/serving"
 
     def address(self) -> str:
         """Of the repository, without a tag.

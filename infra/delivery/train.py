@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.aws.naming import PROJECT
+from infra.aws.naming import prefix
 from infra.delivery import outputs
 from infra.delivery.cloud import CloudSettings, cloud
 from infra.delivery.kubeflow_access import open_access
@@ -55,7 +55,7 @@ def on_cluster(environment: str, asked: list[str], settings: CloudSettings) -> d
     if settings.image is None:
         raise ValueError("KEELSON_COMPONENTS_IMAGE is not set: a cluster runs the steps in it")
     with tempfile.TemporaryDirectory(prefix="keelson-train-") as folder:
-        configuration = reached(Account(settings.region), f"{PROJECT}-{environment}", Path(folder))
+        configuration = reached(Account(settings.region), prefix(environment), Path(folder))
         access = open_access(configuration, Path(folder))
         command = [sys.executable, "-m", "pipelines.submit", *asked, "--image", settings.image, *access.options()]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)

@@ -30,14 +30,12 @@ HELD = 3
 
 cli = typer.Typer(add_completion=False)
 
+Patience = Annotated[float, typer.Option(min=1, help="seconds that a stage may take before the release holds")]
+Interval = Annotated[float, typer.Option(min=0.5, help="seconds between two looks at the logs")]
+
 
 @cli.command()
-def release(
-    patience: Annotated[
-        float, typer.Option(min=1, help="seconds that a stage may take before the release holds")
-    ] = 900,
-    interval: Annotated[float, typer.Option(min=0.5, help="seconds between two looks at the logs")] = 10,
-) -> None:
+def release(patience: Patience = 900, interval: Interval = 10) -> None:
     """Bring the version that the gate let through before the callers, step by step."""
     layout, console = Layout(ROOT), Console(stderr=True)
     try:
@@ -155,8 +153,15 @@ def try_out(
     return decision
 
 
-def finish(layout: Layout, console: Console, plan: dict[str, Any], decision: dict[str, Any]) -> None:
-    """Act on the last decision, and say so on the model version."""
+def finish(
+    layout: Layout, console: Console, plan: dict[str, Any], decision: dict[str, Any], *, registered: bool = True
+) -> None:
+    """Act on the last decision, and say so on the model version.
+
+    Args:
+        registered: The versions are those of this stack's registry, which is told; those of a bundle from elsewhere
+            are another's.
+    """
     champion, challenger = plan["champion"], plan["challenger"]
     reason = f"{decision['stage']}: {'; '.join(decision['reasons'])}"
     if decision["action"] == "hold":
@@ -168,8 +173,9 @@ def finish(layout: Layout, console: Console, plan: dict[str, Any], decision: dic
     if serves == champion:
         # What was served before the release, with the version that `make rollback` would go back to.
         deploy_bundle(layout, console, plan["bundle"])
-    told = _settled(layout, challenger, serves, outcome, reason, by="make release")
-    console.print(told["says"])
+    if registered:
+        told = _settled(layout, challenger, serves, outcome, reason, by="make release")
+        console.print(told["says"])
     print(
         json.dumps({"outcome": outcome, "champion": serves, "before": champion, "tried": challenger, "reason": reason})
     )

@@ -47,10 +47,8 @@ def release_bundle(
         bool,
         typer.Option("--made-here", help="nobody calls this stack: the load test decides, and its registry is told"),
     ] = False,
-    patience: Annotated[
-        float, typer.Option(min=1, help="seconds that a stage may take before the release holds")
-    ] = 900,
-    interval: Annotated[float, typer.Option(min=0.5, help="seconds between two looks at the logs")] = 10,
+    patience: release.Patience = 900,
+    interval: release.Interval = 10,
 ) -> None:
     """Try a bundle's other version beside the one that answers, and let it answer all, or take it back."""
     layout, console = Layout(ROOT), Console(stderr=True)
@@ -70,7 +68,7 @@ def release_bundle(
                 decision = {"action": "advance", "stage": "load test", "reasons": ["it meets its budgets"]}
             else:
                 decision = release.try_out(layout, console, plan, patience=patience, interval=interval)
-        end(layout, console, plan, decision, made_here=made_here)
+        release.finish(layout, console, plan, decision, registered=made_here)
     except (client.ClientFailed, pulumi_cli.PulumiError, MissingProgramError, NotComparable) as error:
         sys.exit(f"release_bundle: {error}")
 
@@ -109,22 +107,6 @@ def challenger(answers: str, now: Mapping[str, str], then: Mapping[str, str], bu
     if not others:
         raise NotComparable(f"{bundle} holds version {answers} alone, which answers already")
     return others[-1]
-
-
-def end(layout: Layout, console: Console, plan: dict[str, Any], decision: dict[str, Any], *, made_here: bool) -> None:
-    """Act on the last decision. Versions of a bundle that was not made here are not those of this stack's registry."""
-    if made_here or decision["action"] == "hold":
-        release.finish(layout, console, plan, decision)
-        return
-    reason = f"{decision['stage']}: {'; '.join(decision['reasons'])}"
-    released = decision["action"] == "advance"
-    serves = plan["challenger"] if released else plan["champion"]
-    release.set_traffic(layout, {"champion": serves})
-    if not released:
-        release.deploy_bundle(layout, console, plan["bundle"])
-    outcome = "released" if released else "rolled back"
-    told = {"outcome": outcome, "champion": serves, "before": plan["champion"], "tried": plan["challenger"]}
-    print(json.dumps(told | {"reason": reason}))
 
 
 if __name__ == "__main__":

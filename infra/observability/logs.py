@@ -46,6 +46,30 @@ def store(objects: Mapping[str, Any], *, prefix: str, days: int, folder: str = S
             "instance_addr": _ITSELF,
             "ring": {"instance_addr": _ITSELF, "kvstore": {"store": "inmemory"}},
         },
+        **_objects(objects, prefix, folder),
+        # Of what it was told and has not written to the bucket, a copy is in its folder.
+        "ingester": {"wal": {"dir": f"{folder}/wal", "replay_memory_ceiling": "256MB"}},
+        "compactor": {
+            "working_directory": f"{folder}/compactor",
+            "retention_enabled": True,
+            "delete_request_store": "s3",
+        },
+        "limits_config": {
+            "retention_period": f"{days * 24}h",
+            "otlp_config": {
+                "resource_attributes": {
+                    "ignore_defaults": True,
+                    "attributes_config": [{"action": "index_label", "attributes": list(INDEXED)}],
+                }
+            },
+        },
+        "analytics": {"reporting_enabled": False},
+    }
+
+
+def _objects(objects: Mapping[str, Any], prefix: str, folder: str) -> dict[str, Any]:
+    """Where lines and their index are kept, and in which form."""
+    return {
         "storage_config": {
             "use_thanos_objstore": True,
             "object_store": {"storage_prefix": prefix, "s3": dict(objects)},
@@ -65,23 +89,6 @@ def store(objects: Mapping[str, Any], *, prefix: str, days: int, folder: str = S
                 }
             ]
         },
-        # Of what it was told and has not written to the bucket, a copy is in its folder.
-        "ingester": {"wal": {"dir": f"{folder}/wal", "replay_memory_ceiling": "256MB"}},
-        "compactor": {
-            "working_directory": f"{folder}/compactor",
-            "retention_enabled": True,
-            "delete_request_store": "s3",
-        },
-        "limits_config": {
-            "retention_period": f"{days * 24}h",
-            "otlp_config": {
-                "resource_attributes": {
-                    "ignore_defaults": True,
-                    "attributes_config": [{"action": "index_label", "attributes": list(INDEXED)}],
-                }
-            },
-        },
-        "analytics": {"reporting_enabled": False},
     }
 
 

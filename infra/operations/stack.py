@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from infra import settings
+from infra.aws import naming
 from infra.aws.naming import PROJECT
 from infra.render import engine
 from infra.settings.cloud import CloudSettings
@@ -30,7 +31,7 @@ class Stack:
     @property
     def prefix(self) -> str:
         """What the names of the stack's parts begin with; also the name of its cluster: ``keelson-dev``."""
-        return f"{PROJECT}-{self.name}"
+        return naming.prefix(self.name)
 
     @property
     def regions(self) -> tuple[str, ...]:

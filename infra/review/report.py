@@ -47,9 +47,13 @@ def _step(before: float, after: float) -> str:
 
 
 def _policies(sentences: Sequence[str], how: str) -> str:
-    listed = [f"- {code(one)}" for one in sentences[:_MOST_ROWS]]
-    more = [f"- and {len(sentences) - _MOST_ROWS} more"] if len(sentences) > _MOST_ROWS else []
-    return "\n".join([f"**Policies** {how}: {len(sentences)}", "", *listed, *more])
+    return "\n".join([f"**Policies** {how}: {len(sentences)}", "", *_listed(sentences)])
+
+
+def _listed(items: Sequence[str]) -> list[str]:
+    """The first ones, and how many more there are."""
+    more = [f"- and {len(items) - _MOST_ROWS} more"] if len(items) > _MOST_ROWS else []
+    return [*(f"- {code(one)}" for one in items[:_MOST_ROWS]), *more]
 
 
 def _files(difference: Difference) -> Iterator[str]:
@@ -59,10 +63,8 @@ def _files(difference: Difference) -> Iterator[str]:
     )
     for word, files in (("new", difference.added), ("gone", difference.removed)):
         if files:
-            shown = [f"- {code(file)}" for file in files[:_MOST_ROWS]]
-            more = [f"- and {len(files) - _MOST_ROWS} more"] if len(files) > _MOST_ROWS else []
             yield ""
-            yield folded(f"Files that are {word}", "\n".join(shown + more))
+            yield folded(f"Files that are {word}", "\n".join(_listed(files)))
 
 
 def _moves(moves: Sequence[Move]) -> str:

@@ -223,8 +223,10 @@ def reading(secret: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_step_may_read_the_platforms_secrets(argo: Api, secret: str) -> None:
-    argo.create(of_a_run(**reading(secret)), dry=True)
-    argo.create(of_a_run(**{"spec/volumes": [{"name": "it", "secret": {"secretName": secret}}]}), dry=True)
+    volume = {"spec/volumes": [{"name": "it", "secret": {"secretName": secret}}]}
+    assert [argo.create(of_a_run(**part), dry=True).content["kind"] for part in (reading(secret), volume)] == [
+        "Pod"
+    ] * 2
 
 
 @pytest.mark.parametrize(
@@ -257,4 +259,4 @@ def test_a_step_reaches_for_nothing_that_is_not_its_own(argo: Api, changes: dict
 
 
 def test_the_rule_for_steps_is_for_argo_alone(api: Api, argo: Api) -> None:
-    api.create(of_a_run(**reading("mysql-secret")), dry=True)
+    assert api.create(of_a_run(**reading("mysql-secret")), dry=True).content["kind"] == "Pod"

@@ -149,17 +149,18 @@ def test_a_killed_server_is_replaced(api: Api, servers: set[str], eventually: Wa
     victim = sorted(servers)[0]
     api.delete({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": victim, "namespace": NAMESPACE}}, now=True)
 
-    def replaced() -> bool:
+    def ready() -> set[str]:
         found = {one["metadata"]["name"]: one for one in api.every("v1", "Pod", NAMESPACE, "app=web")}
-        ready = [
-            one
-            for one in found.values()
-            for condition in one["status"].get("conditions") or []
+        conditions = {name: one["status"].get("conditions") or [] for name, one in found.items()}
+        return {
+            name
+            for name, told in conditions.items()
+            for condition in told
             if (condition["type"], condition["status"]) == ("Ready", "True")
-        ]
-        return victim not in found and len(ready) == 2
+        }
 
-    eventually(replaced, 60)
+    eventually(lambda: victim not in (found := ready()) and len(found) == 2, 60)
+    assert ready() & servers == servers - {victim}
 
 
 @pytest.mark.usefixtures("servers")

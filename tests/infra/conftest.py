@@ -2,6 +2,8 @@
 
 ``github-requests.json`` holds the request bodies of the calls that are used, from GitHub's OpenAPI description of
 version 2022-11-28, without words and with unknown fields forbidden. Answers follow the examples in it.
+
+It is long because it is one thing: tests are no packages, so what tests of two folders share can only be here.
 """
 
 import json

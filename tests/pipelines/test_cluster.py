@@ -256,8 +256,8 @@ def test_the_documents_are_ones_that_kubeflow_pipelines_knows(made: Prepared) ->
     json_format.ParseDict(pipeline, pipeline_spec_pb2.PipelineSpec())
     json_format.ParseDict(platform, pipeline_spec_pb2.PlatformSpec())
     message = kubernetes.kubernetes_executor_config_pb2.KubernetesExecutorConfig
-    for one in made.steps:
-        json_format.ParseDict(one.pod, message())
+    understood = [json_format.ParseDict(one.pod, message()) for one in made.steps]
+    assert all(one.ByteSize() for one in understood)
 
 
 def test_the_same_pipeline_and_image_give_the_same_bytes_and_the_definition_is_left_alone(

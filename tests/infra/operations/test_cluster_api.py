@@ -130,6 +130,7 @@ def test_deleting_what_is_gone_already_is_no_failure(api: KubernetesApi) -> None
     one = api.every(CONFIG_MAP)[0]
     api.delete(one)
     api.delete(one)
+    assert one not in api.every(CONFIG_MAP)
 
 
 def test_one_object_is_found_by_name(api: KubernetesApi) -> None:
