@@ -7,8 +7,9 @@ import pulumi
 from pulumi_kubernetes import meta, networking
 
 from infra.apps.namespaces import NAMESPACES
-from infra.apps.openings import VPC, Addresses, Opening, Pods
+from infra.apps.openings import EVERY_POD, SYSTEM, VPC, Addresses, Opening, Pods, everything
 
+DEFAULT_DENY = "default-deny"
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 Policy = networking.v1.NetworkPolicySpecArgs
@@ -17,21 +18,27 @@ Policy = networking.v1.NetworkPolicySpecArgs
 def policies(openings: Sequence[Opening], vpc_cidr: str) -> dict[tuple[str, str], Policy]:
     """All network policies, ``{(namespace, name): specification}``.
 
-    Each group of pods has one policy with all that it may receive and open; each namespace has ``default-deny``.
+    Each group of pods has one policy with all that it may receive and open; each namespace has ``default-deny``, which
+    comes last.
     """
-    made: dict[tuple[str, str], Policy] = {(name, "default-deny"): _policy({}, [], []) for name in NAMESPACES}
+    made: dict[tuple[str, str], Policy] = {}
     for pods in _managed(openings):
         incoming = [_incoming(one, vpc_cidr) for one in openings if one.target == pods]
-        outgoing = [_outgoing(one, vpc_cidr) for one in openings if one.source == pods]
+        outgoing = [_outgoing(one, vpc_cidr) for one in openings if _opens(one, pods)]
         made[pods.namespace, _name(pods)] = _policy(dict(pods.labels), incoming, outgoing)
-    return made
+    return made | {(name, DEFAULT_DENY): _policy({}, [], []) for name in (*NAMESPACES, SYSTEM)}
 
 
 def _managed(openings: Sequence[Opening]) -> list[Pods]:
-    """The groups of pods in the openings that are in a namespace of the program."""
+    """All pods of each namespace, then the groups of pods in the openings."""
+    whole = [everything(name) for name in (*NAMESPACES, SYSTEM)]
     ends = [end for opening in openings for end in (opening.source, opening.target)]
-    found = {(end.namespace, end.name): end for end in ends if isinstance(end, Pods) and end.namespace in NAMESPACES}
-    return list(found.values())
+    groups = [end for end in ends if isinstance(end, Pods) and end != EVERY_POD]
+    return list({(pods.namespace, pods.name): pods for pods in (*whole, *groups)}.values())
+
+
+def _opens(opening: Opening, pods: Pods) -> bool:
+    return opening.source == pods or (opening.source == EVERY_POD and pods == everything(pods.namespace))
 
 
 def _name(pods: Pods) -> str:
@@ -56,6 +63,8 @@ def _outgoing(opening: Opening, vpc_cidr: str) -> networking.v1.NetworkPolicyEgr
 
 
 def _peers(end: Pods | Addresses, vpc_cidr: str) -> list[networking.v1.NetworkPolicyPeerArgs]:
+    if end == EVERY_POD:
+        return [networking.v1.NetworkPolicyPeerArgs(namespace_selector=meta.v1.LabelSelectorArgs())]
     if isinstance(end, Pods):
         namespace = meta.v1.LabelSelectorArgs(match_labels={_NAMESPACE_LABEL: end.namespace})
         pods = meta.v1.LabelSelectorArgs(match_labels=dict(end.labels))
@@ -88,11 +97,17 @@ class NetworkPolicies(pulumi.ComponentResource):
         self, name: str, openings: Sequence[Opening], vpc_cidr: str, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("keelson:apps:NetworkPolicies", name, None, opts)
+        made: dict[tuple[str, str], pulumi.Resource] = {}
         for (namespace, title), policy in policies(openings, vpc_cidr).items():
-            networking.v1.NetworkPolicy(
+            # kube-system runs before its policies come, and after they go: it is closed last, and opened first.
+            last = namespace == SYSTEM and title == DEFAULT_DENY
+            made[namespace, title] = networking.v1.NetworkPolicy(
                 f"{name}-{namespace}-{title}",
                 metadata=meta.v1.ObjectMetaArgs(name=title, namespace=namespace),
                 spec=policy,
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=[one for (inside, _), one in made.items() if inside == SYSTEM] if last else None,
+                ),
             )
         self.register_outputs({})

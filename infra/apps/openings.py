@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from infra.apps.namespaces import NAMESPACES
 from infra.settings import cloud
 from infra.settings.cloud import CloudSettings
 
@@ -19,6 +18,7 @@ class Pods:
     """Pods of one namespace: all of them, or those with ``labels``.
 
     Attributes:
+        namespace: Name of the namespace; empty for all that the cluster has, those of others too.
         name: What the drawing calls them.
     """
 
@@ -60,6 +60,8 @@ class Opening:
     when: Condition = "always"
 
 
+# EKS' own namespace: the program opens and closes it, and does not make it.
+SYSTEM = "kube-system"
 VPC = "<vpc>"
 SERVICES = str(cloud.SERVICES)
 _LINK_LOCAL = "169.254.0.0/16"
@@ -70,7 +72,8 @@ def application(namespace: str, name: str) -> Pods:
     return Pods(namespace=namespace, name=name, labels={"app.kubernetes.io/name": name})
 
 
-def _everything(namespace: str) -> Pods:
+def everything(namespace: str) -> Pods:
+    """All pods of the namespace."""
     return Pods(namespace=namespace)
 
 
@@ -78,7 +81,8 @@ def _kubeflow(name: str) -> Pods:
     return Pods(namespace="kubeflow", name=name, labels={"app": name})
 
 
-_DNS = Pods(namespace="kube-system", name="DNS", labels={"k8s-app": "kube-dns"})
+EVERY_POD = Pods(namespace="", name="every pod")
+_DNS = Pods(namespace=SYSTEM, name="DNS", labels={"k8s-app": "kube-dns"})
 _KUBERNETES = Addresses(name="Kubernetes API", blocks=(VPC, SERVICES))
 # The API server calls webhooks, and passes on what `services/proxy` is asked for, from addresses in the VPC.
 _FROM_KUBERNETES = Addresses(name="Kubernetes API", blocks=(VPC,))
@@ -88,6 +92,7 @@ _ISSUER = Addresses(name="OpenID Connect issuer", blocks=("0.0.0.0/0",), without
 _WEBHOOK = Addresses(name="alert webhook", blocks=("0.0.0.0/0",), without=(_LINK_LOCAL, SERVICES, VPC))
 _RDS = Addresses(name="RDS", blocks=(VPC,))
 _NODES = Addresses(name="nodes", blocks=(VPC,))
+_RESOLVER = Addresses(name="resolver of the VPC", blocks=(VPC,))
 _LOAD_BALANCER = Addresses(name="load balancer", blocks=(VPC,))
 
 MLFLOW = application("mlflow", "mlflow")
@@ -108,8 +113,12 @@ MYSQL = application("database", "mysql")
 SIGN_IN = Pods(namespace="ingress", name="sign-in", labels={"app.kubernetes.io/component": "sign-in"})
 PIPELINE_API = _kubeflow("ml-pipeline")
 PIPELINE_PAGE = _kubeflow("ml-pipeline-ui")
-PIPELINE_STEPS = _everything("kubeflow")
+PIPELINE_STEPS = everything("kubeflow")
 EXTERNAL_SECRETS = application("external-secrets", "external-secrets")
+KARPENTER = application(SYSTEM, "karpenter")
+BALANCERS = application(SYSTEM, "aws-load-balancer-controller")
+METRICS_SERVER = application(SYSTEM, "metrics-server")
+DISKS = Pods(namespace=SYSTEM, name="disks", labels={"app": "ebs-csi-controller"})
 
 _AWS_USERS: tuple[tuple[Pods, str], ...] = (
     (PIPELINE_STEPS, "tables, artifacts and models in S3"),
@@ -120,6 +129,9 @@ _AWS_USERS: tuple[tuple[Pods, str], ...] = (
     (LOKI, "logs in S3"),
     (BOOTSTRAP, "secrets in Secrets Manager"),
     (EXTERNAL_SECRETS, "secrets in Secrets Manager"),
+    (KARPENTER, "machines of EC2"),
+    (BALANCERS, "load balancers"),
+    (DISKS, "disks of EC2"),
 )
 _KUBERNETES_USERS: tuple[tuple[str, str], ...] = (
     ("kubeflow", "workflows and their pods"),
@@ -129,14 +141,15 @@ _KUBERNETES_USERS: tuple[tuple[str, str], ...] = (
     ("argo-rollouts", "roll-outs"),
     ("kuberay", "Ray clusters"),
     ("nvidia", "labels of GPU nodes"),
+    (SYSTEM, "names, nodes, disks and balancers"),
 )
 
 OPENINGS: tuple[Opening, ...] = (
-    *(
-        Opening(source=_everything(name), target=_DNS, ports=(53,), protocols=("UDP", "TCP"), why="names")
-        for name in NAMESPACES
-    ),
-    *(Opening(source=_everything(name), target=_KUBERNETES, ports=(443,), why=why) for name, why in _KUBERNETES_USERS),
+    Opening(source=EVERY_POD, target=_DNS, ports=(53,), protocols=("UDP", "TCP"), why="names"),
+    # Pods that are on the host's network ask from the node's address.
+    Opening(source=_NODES, target=_DNS, ports=(53,), protocols=("UDP", "TCP"), why="names"),
+    Opening(source=_DNS, target=_RESOLVER, ports=(53,), protocols=("UDP", "TCP"), why="names outside the cluster"),
+    *(Opening(source=everything(name), target=_KUBERNETES, ports=(443,), why=why) for name, why in _KUBERNETES_USERS),
     *(Opening(source=pods, target=_POD_IDENTITY, ports=(80,), why="AWS credentials") for pods, _ in _AWS_USERS),
     *(Opening(source=pods, target=_AWS, ports=(443,), why=why) for pods, why in _AWS_USERS),
     # Databases
@@ -164,23 +177,26 @@ OPENINGS: tuple[Opening, ...] = (
     Opening(source=PIPELINE_STEPS, target=MLFLOW, ports=(5000,), why="steps log runs and register models"),
     Opening(source=PIPELINE_STEPS, target=FEAST, ports=(6566,), why="steps check online features"),
     Opening(source=SERVING, target=FEAST, ports=(6566,), why="features of a prediction"),
-    Opening(source=_everything("argo-rollouts"), target=PROMETHEUS, ports=(9090,), why="judges a roll-out"),
-    Opening(source=_everything("kuberay"), target=PIPELINE_STEPS, ports=(8265,), why="submits jobs to Ray clusters"),
+    Opening(source=everything("argo-rollouts"), target=PROMETHEUS, ports=(9090,), why="judges a roll-out"),
+    Opening(source=everything("kuberay"), target=PIPELINE_STEPS, ports=(8265,), why="submits jobs to Ray clusters"),
     # Monitoring
     Opening(
-        source=_everything("monitoring"), target=_everything("monitoring"), ports=(), why="Prometheus, Grafana, alerts"
+        source=everything("monitoring"), target=everything("monitoring"), ports=(), why="Prometheus, Grafana, alerts"
     ),
     Opening(source=ALERTMANAGER, target=_WEBHOOK, ports=(443,), why="tells of alerts", when="alert webhook"),
-    Opening(source=PROMETHEUS, target=_NODES, ports=(9100, 9153, 10249, 10250), why="metrics of nodes and kube-system"),
+    Opening(source=PROMETHEUS, target=_NODES, ports=(9100, 10249, 10250), why="metrics of nodes and their pods"),
+    Opening(source=PROMETHEUS, target=_DNS, ports=(9153,), why="metrics"),
+    Opening(source=PROMETHEUS, target=KARPENTER, ports=(8080,), why="metrics"),
+    Opening(source=METRICS_SERVER, target=_NODES, ports=(10250,), why="what pods use, for autoscaling"),
     Opening(source=PROMETHEUS, target=MLFLOW, ports=(5000,), why="metrics"),
     Opening(source=PROMETHEUS, target=FEAST, ports=(8000,), why="metrics"),
     Opening(source=PROMETHEUS, target=SERVING, ports=(3000,), why="metrics"),
     Opening(source=PROMETHEUS, target=PIPELINE_STEPS, ports=(8888, 9090), why="metrics"),
-    Opening(source=PROMETHEUS, target=_everything("argo-rollouts"), ports=(8090,), why="metrics"),
-    Opening(source=PROMETHEUS, target=_everything("external-secrets"), ports=(8080,), why="metrics"),
-    Opening(source=PROMETHEUS, target=_everything("cert-manager"), ports=(9402,), why="metrics"),
-    Opening(source=PROMETHEUS, target=_everything("kuberay"), ports=(8080,), why="metrics"),
-    Opening(source=PROMETHEUS, target=_everything("nvidia"), ports=(9400,), why="metrics"),
+    Opening(source=PROMETHEUS, target=everything("argo-rollouts"), ports=(8090,), why="metrics"),
+    Opening(source=PROMETHEUS, target=everything("external-secrets"), ports=(8080,), why="metrics"),
+    Opening(source=PROMETHEUS, target=everything("cert-manager"), ports=(9402,), why="metrics"),
+    Opening(source=PROMETHEUS, target=everything("kuberay"), ports=(8080,), why="metrics"),
+    Opening(source=PROMETHEUS, target=everything("nvidia"), ports=(9400,), why="metrics"),
     Opening(source=PROMETHEUS, target=LOG_COLLECTOR, ports=(8888,), why="metrics"),
     Opening(source=LOG_COLLECTOR, target=LOKI, ports=(3100,), why="lines of a node's pods"),
     Opening(source=MONITOR, target=MLFLOW, ports=(5000,), why="which model is champion"),
@@ -208,6 +224,8 @@ OPENINGS: tuple[Opening, ...] = (
         why="webhook",
     ),
     Opening(source=_FROM_KUBERNETES, target=application("cert-manager", "webhook"), ports=(10250,), why="webhook"),
+    Opening(source=_FROM_KUBERNETES, target=BALANCERS, ports=(9443,), why="webhook"),
+    Opening(source=_FROM_KUBERNETES, target=METRICS_SERVER, ports=(10251,), why="what pods use, for autoscaling"),
     # Pages
     Opening(source=_LOAD_BALANCER, target=SIGN_IN, ports=(4180,), why="pages", when="sign-in"),
     Opening(source=SIGN_IN, target=_ISSUER, ports=(443,), why="who somebody is", when="sign-in"),
@@ -232,8 +250,8 @@ def of_stack(settings: CloudSettings) -> tuple[Opening, ...]:
 
 
 def drawing(openings: Sequence[Opening] = OPENINGS) -> str:
-    """The openings as a Mermaid flowchart, without those for names, which everybody has."""
-    shown = [opening for opening in openings if opening.target is not _DNS]
+    """The openings as a Mermaid flowchart, without that of every pod, for names."""
+    shown = [opening for opening in openings if opening.source is not EVERY_POD]
     ends = {_key(end): end for opening in shown for end in (opening.source, opening.target)}
     lines = ["flowchart LR"]
     for namespace in sorted({end.namespace for end in ends.values() if isinstance(end, Pods)}):
@@ -247,19 +265,17 @@ def drawing(openings: Sequence[Opening] = OPENINGS) -> str:
 
 
 def table(openings: Sequence[Opening] = OPENINGS) -> str:
-    """The openings as a Markdown table; that for names stands once."""
+    """The openings as a Markdown table."""
     rows = ["| from | to | port | why | where |", "|---|---|---|---|---|"]
     for opening in openings:
-        source = "every namespace" if opening.target is _DNS else _title(opening.source)
         ports = ", ".join(map(str, opening.ports)) or "all"
-        row = f"| {source} | {_title(opening.target)} | {ports} | {opening.why} | {opening.when} |"
-        if row not in rows:
-            rows.append(row)
+        ends = f"{_title(opening.source)} | {_title(opening.target)}"
+        rows.append(f"| {ends} | {ports} | {opening.why} | {opening.when} |")
     return "\n".join(rows)
 
 
 def _title(end: Pods | Addresses) -> str:
-    return f"{end.namespace}: {end.name}" if isinstance(end, Pods) else end.name
+    return f"{end.namespace}: {end.name}" if isinstance(end, Pods) and end.namespace else end.name
 
 
 def _key(end: Pods | Addresses) -> str:

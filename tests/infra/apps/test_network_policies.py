@@ -10,8 +10,10 @@ import pytest
 
 from infra.apps import openings
 from infra.apps.namespaces import NAMESPACES
+from infra.render.engine import record
 
 MakeAll = Callable[..., Any]
+GOVERNED = (*NAMESPACES, openings.SYSTEM)
 PAGE = Path(__file__).parents[3] / "docs" / "cluster-security.md"
 
 
@@ -28,7 +30,7 @@ class Cluster:
         )
 
     def _allowed(self, here: Any, there: Any, port: int, direction: str, side: str) -> bool:
-        if isinstance(here, str) or here[0] not in NAMESPACES:
+        if isinstance(here, str) or here[0] not in GOVERNED:
             return True
         policies = [one["spec"] for one in self._policies if self._selects(one, here)]
         return any(
@@ -55,8 +57,10 @@ class Cluster:
             )
         if "ipBlock" in peer:
             return False
-        namespace = peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
-        return namespace == end[0] and peer["podSelector"].get("matchLabels", {}).items() <= end[1].items()
+        # An absent selector of pods selects all of them, an empty one of namespaces all that there are.
+        namespaces = peer["namespaceSelector"].get("matchLabels", {})
+        pods = peer.get("podSelector", {}).get("matchLabels", {})
+        return namespaces.items() <= {"kubernetes.io/metadata.name": end[0]}.items() and pods.items() <= end[1].items()
 
     def _has_port(self, rule: dict[str, Any], port: int) -> bool:
         return not rule.get("ports") or port in [one["port"] for one in rule["ports"]]
@@ -70,6 +74,8 @@ MLFLOW, FEAST, SERVING = pod("mlflow", "mlflow"), pod("feast", "feast"), pod("se
 MONITOR = pod("monitoring", "monitor")
 PROXY = pod("ingress", "sign-in-mlflow", **{"app.kubernetes.io/component": "sign-in"})
 STEP = ("kubeflow", {"pipelines.kubeflow.org/v2_component": "true"})
+DNS, KARPENTER = ("kube-system", {"k8s-app": "kube-dns"}), pod("kube-system", "karpenter")
+BALANCERS, METRICS = pod("kube-system", "aws-load-balancer-controller"), pod("kube-system", "metrics-server")
 RDS, AGENT, S3, METADATA = "10.10.3.4", "169.254.170.23", "52.216.1.2", "169.254.169.254"
 
 
@@ -78,10 +84,10 @@ def dev(make_all: MakeAll, sign_in: object) -> Cluster:
     return Cluster(make_all("dev", sign_in=sign_in).of("NetworkPolicy"))
 
 
-@pytest.mark.parametrize("name", NAMESPACES)
+@pytest.mark.parametrize("name", GOVERNED)
 def test_a_pod_that_nobody_thought_of_reaches_only_names(dev: Cluster, name: str) -> None:
     stranger = pod(name, "stranger")
-    assert dev.lets(stranger, ("kube-system", {"k8s-app": "kube-dns"}), 53)
+    assert dev.lets(stranger, DNS, 53)
     assert not dev.lets(stranger, METADATA, 80)
     assert not dev.lets(stranger, pod("serving", "another"), 3000)
 
@@ -112,6 +118,20 @@ def test_a_pod_that_nobody_thought_of_reaches_only_names(dev: Cluster, name: str
         ("10.10.0.9", ("kubeflow", {"app": "ml-pipeline"}), 8888),
         (STEP, pod("database", "mysql"), 3306),
         (pod("database", "database-bootstrap"), pod("database", "mysql"), 3306),
+        (pod("somebody-else", "job"), DNS, 53),
+        ("10.10.0.9", DNS, 53),
+        (DNS, "10.10.0.2", 53),
+        (DNS, "172.20.0.1", 443),
+        (KARPENTER, S3, 443),
+        (KARPENTER, AGENT, 80),
+        (KARPENTER, "172.20.0.1", 443),
+        (("kube-system", {"app": "ebs-csi-controller"}), AGENT, 80),
+        (BALANCERS, S3, 443),
+        ("10.10.0.9", BALANCERS, 9443),
+        ("10.10.0.9", METRICS, 10251),
+        (METRICS, "10.10.0.9", 10250),
+        (pod("monitoring", "prometheus"), KARPENTER, 8080),
+        (pod("monitoring", "prometheus"), DNS, 9153),
     ],
 )
 def test_what_the_design_needs_is_let_through(dev: Cluster, source: Any, target: Any, port: int) -> None:
@@ -139,6 +159,13 @@ def test_what_the_design_needs_is_let_through(dev: Cluster, source: Any, target:
         ("203.0.113.9", PROXY, 4180),
         (PROXY, pod("database", "mysql"), 3306),
         (pod("monitoring", "grafana"), S3, 443),
+        (pod("somebody-else", "job"), KARPENTER, 8080),
+        (pod("kube-system", "stranger"), AGENT, 80),
+        (DNS, S3, 443),
+        (DNS, "8.8.8.8", 53),
+        (METRICS, AGENT, 80),
+        (SERVING, METRICS, 10251),
+        (KARPENTER, METADATA, 80),
     ],
 )
 def test_what_nobody_asked_for_is_refused(dev: Cluster, source: Any, target: Any, port: int) -> None:
@@ -146,12 +173,20 @@ def test_what_nobody_asked_for_is_refused(dev: Cluster, source: Any, target: Any
 
 
 def test_every_namespace_refuses_by_default(make_all: MakeAll) -> None:
-    for name in NAMESPACES:
+    for name in GOVERNED:
         policy = make_all().one("NetworkPolicy", "default-deny", name)["spec"]
         assert policy["policyTypes"] == ["Ingress", "Egress"]
         assert not policy["podSelector"].get("matchLabels")
         assert not policy.get("ingress")
         assert not policy.get("egress")
+
+
+def test_the_namespace_that_runs_already_is_closed_after_all_that_it_needs_is_open() -> None:
+    recording = record("dev")
+    system = [one for one in recording.of_package("kubernetes") if one.name.startswith("network-policies-kube-system-")]
+    (closed,) = [one for one in system if one.name.endswith("default-deny")]
+    assert len(system) > 5
+    assert {one.urn for one in system if one is not closed} <= set(closed.depends_on)
 
 
 def test_pages_have_no_openings_where_nobody_can_sign_in(make_all: MakeAll) -> None:

@@ -11,8 +11,6 @@ from infra.settings.cloud import STACKS, CloudSettings
 @pytest.mark.parametrize("monitor", MONITORS, ids=lambda one: one.name)
 def test_prometheus_may_reach_what_it_is_told_to_scrape(monitor: object) -> None:
     namespace, port = monitor.namespace, monitor.port  # type: ignore[attr-defined]
-    if namespace == "kube-system":
-        return
     ends = [one for one in openings.OPENINGS if isinstance(one.target, openings.Pods)]
     reached = [one for one in ends if one.target.namespace == namespace]
     named = {opened for one in reached if one.source == openings.PROMETHEUS for opened in one.ports}
