@@ -47,11 +47,14 @@ class History:
         reference_version: Of the reference that the results were measured against.
         new_labels: Labelled rows that no training has seen.
         retrains: Of the last week at least, in any order.
+        replaced_by: Version of the champion, where it is no longer the model that the results are of. Windows are
+            looked at when their labels are due, and some of the old model's are when the new one answers already.
     """
 
     reference_version: str
     new_labels: int
     retrains: tuple[Retrain, ...] = ()
+    replaced_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,8 @@ def _hindrance(now: datetime, history: History, policy: Policy, gain: float) -> 
     running = [run for run in history.retrains if not run.finished]
     if running:
         return Action.NOTHING, f"a run for it is under way since {min(run.at for run in running):%Y-%m-%d %H:%M}"
+    if history.replaced_by is not None:
+        return Action.NOTHING, f"version {history.replaced_by} has taken the place of the model that it was seen with"
     latest = max((run.at for run in history.retrains), default=None)
     if latest is not None and now - latest < policy.cooldown:
         return Action.NOTHING, f"the last run began at {latest:%Y-%m-%d %H:%M}, less than {policy.cooldown} ago"

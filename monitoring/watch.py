@@ -8,6 +8,7 @@ the next call goes on; of two at once, one does nothing. stdout ends with one JS
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import polars as pl
@@ -30,7 +31,7 @@ from monitoring.schedule import due_windows
 from monitoring.settings import LIVE, MonitoringSettings
 from monitoring.snapshot import add_snapshot, expire_snapshots
 from monitoring.state import Retraining, Window
-from monitoring.state_tables import Stage, newest_end, open_state
+from monitoring.state_tables import Result, Stage, newest_end, open_state
 from monitoring.window import WindowResult, measure_window
 from monitoring.workspace import PROJECT, Project, WorkspaceError
 
@@ -92,7 +93,11 @@ def _look_at(
         tolerance=clock.tolerance,
     )
     results = [*same[1 - HORIZONS[-1] :], result]
-    decision = decide(results, _history(engine, name, before, result), settings.policy)
+    runs = state.retrainings(engine)
+    history = _history(name, runs, [*(one.result for one in before), result])
+    if _released(runs, name) and (now_serving := _champion(platform)) != version:
+        history = replace(history, replaced_by=now_serving)
+    decision = decide(results, history, settings.policy)
     window = Window(version, name, result, decision)
     state.add_window(engine, window)
     if settings.workspace:
@@ -124,14 +129,17 @@ def _champion(platform: Platform) -> str | None:
     return None if found is None else str(found.version)
 
 
-def _history(engine: Engine, reference: str, before: Sequence[Window], result: WindowResult) -> History:
+def _history(reference: str, runs: Sequence[Retraining], results: Sequence[WindowResult]) -> History:
     """What a decision has to know of what was done."""
-    runs = state.retrainings(engine)
     last = max((run.at for run in runs), default=None)
-    results = [*(one.result for one in before), result]
     new = sum(one.quality.labels for one in results if last is None or one.start >= last)
     done = tuple(Retrain(run.at, run.reference_version, run.stage is Stage.ENDED) for run in runs)
     return History(reference, new, done)
+
+
+def _released(runs: Sequence[Retraining], reference: str) -> bool:
+    """Whether a run for this reference has ended with a champion, which somebody may have rolled back since."""
+    return any(run.reference_version == reference and run.result is Result.RELEASED for run in runs)
 
 
 def _retraining(settings: MonitoringSettings, window: Window, began: datetime, now: datetime) -> Retraining:

@@ -152,6 +152,15 @@ def test_two_detections_of_one_shift_begin_one_run() -> None:
     assert second.reason == "There is a shift, but a run for it is under way since 2026-03-03 00:00."
 
 
+def test_a_window_of_a_model_that_was_replaced_begins_no_run_and_still_stops_for_a_fault() -> None:
+    released = {"retrains": (a_run(3),), "replaced_by": "7"}
+    found = after(a_window(drift=SHIFTED), **released)
+    assert found.action is Action.NOTHING
+    assert found.reason == "There is a shift, but version 7 has taken the place of the model that it was seen with."
+    faulty = a_window(drift=SHIFTED, faults=(Fault(Kind.MISSING_COLUMN, "hour", 10, "column hour is missing"),))
+    assert after(faulty, **released).action is Action.STOP
+
+
 def test_a_shift_has_one_name_until_its_run_is_known_and_another_attempt_has_another() -> None:
     shifted = a_window(drift=SHIFTED)
     assert after(shifted).shift == after(shifted).shift == "v3/1"

@@ -11,6 +11,7 @@ from components import contract, tables
 from components.database import alone
 from components.platform import Platform
 from components.served import tables as log
+from components.tracking import Tracking
 from components.trips.synthetic import Regime
 from monitoring import log_tables, state
 from monitoring.bench import worlds
@@ -21,7 +22,7 @@ from monitoring.quality import LABELS_DUE, ErrorReference
 from monitoring.reference import Reference
 from monitoring.settings import MonitoringSettings
 from monitoring.state import Window
-from monitoring.state_tables import Outcome, Stage, open_state
+from monitoring.state_tables import Outcome, Result, Stage, open_state
 from monitoring.watch import watch
 from monitoring.workspace import PROJECT, opened
 
@@ -71,19 +72,32 @@ def settings(tmp_path: Path) -> MonitoringSettings:
     return MonitoringSettings(journals=tmp_path / "journals")
 
 
+Know = Callable[[Platform], Platform]
+
+
 @pytest.fixture
-def known(platform: Platform, reference: Reference, errors: ErrorReference) -> Platform:
+def know(reference: Reference, errors: ErrorReference) -> Know:
+    """Give version 9 a reference on a platform."""
+
+    def keep_reference(platform: Platform) -> Platform:
+        name = {"version": f"model-{VERSION}"}
+        state.keep_reference(
+            open_state(platform, SCHEMA),
+            window_seconds=86_400,
+            made_from="a test",
+            reference=reference.model_copy(update=name),
+            errors=errors.model_copy(update=name),
+            sample=worlds.predictions(worlds.REFERENCE_SEED, 40, 42),
+        )
+        return platform
+
+    return keep_reference
+
+
+@pytest.fixture
+def known(platform: Platform, know: Know) -> Platform:
     """A platform on which version 9 has a reference."""
-    name = {"version": f"model-{VERSION}"}
-    state.keep_reference(
-        open_state(platform, SCHEMA),
-        window_seconds=86_400,
-        made_from="a test",
-        reference=reference.model_copy(update=name),
-        errors=errors.model_copy(update=name),
-        sample=worlds.predictions(worlds.REFERENCE_SEED, 40, 42),
-    )
-    return platform
+    return know(platform)
 
 
 @pytest.fixture
@@ -113,6 +127,31 @@ def test_a_shift_begins_one_retraining_on_what_was_served_since(
     assert begun.source.endswith("+champion")
     assert (begun.stage, begun.model_version, begun.shift) == (Stage.TRAINING, VERSION, f"model-{VERSION}/1")
     assert begun.reason == found[3].decision.reason
+
+
+def test_a_shift_that_a_release_has_answered_begins_no_other_run_unless_it_is_rolled_back(
+    tracked_platform: Platform, know: Know, settings: MonitoringSettings, congested: pl.DataFrame
+) -> None:
+    keep(know(tracked_platform), congested)
+
+    def look(last: int) -> Window:
+        return watch(tracked_platform, settings, day(last + 1) + LABELS_DUE + timedelta(minutes=1))[-1]
+
+    for number in range(CHANGED, CHANGED + 2):
+        begun = look(number).decision
+    assert begun.action is Action.RETRAIN
+    released = {"stage": Stage.ENDED, "result": Result.RELEASED}
+    state.advance(open_state(tracked_platform, SCHEMA), begun.shift, released)
+    with Tracking(tracked_platform.mlflow_tracking_uri) as tracking:
+        run = tracking.create_run(tracking.experiment("test"), "test", {})
+        for _ in range(int(VERSION) + 1):
+            tracking.create_version(contract.MODEL_NAME, run, "model", {})
+        tracking.set_alias(contract.MODEL_NAME, contract.CHAMPION, 10)
+        replaced = look(CHANGED + 2).decision
+        assert (replaced.action, replaced.shift) == (Action.NOTHING, f"model-{VERSION}/2")
+        assert "version 10 has taken the place" in replaced.reason
+        tracking.set_alias(contract.MODEL_NAME, contract.CHAMPION, int(VERSION))
+        assert look(CHANGED + 3).decision.action is Action.RETRAIN
 
 
 def test_a_window_is_looked_at_once_and_kept_as_it_was_measured(
