@@ -1,6 +1,6 @@
 """Network policies: everything is refused in every namespace, except for the openings of ``openings.OPENINGS``."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pulumi
@@ -14,23 +14,25 @@ _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 Policy = networking.v1.NetworkPolicySpecArgs
 
 
-def policies(openings: Sequence[Opening], vpc_cidr: str) -> dict[tuple[str, str], Policy]:
+def policies(
+    openings: Sequence[Opening], vpc_cidr: str, namespaces: Collection[str] = NAMESPACES
+) -> dict[tuple[str, str], Policy]:
     """All network policies, ``{(namespace, name): specification}``.
 
     Each group of pods has one policy with all that it may receive and open; each namespace has ``default-deny``.
     """
-    made: dict[tuple[str, str], Policy] = {(name, "default-deny"): _policy({}, [], []) for name in NAMESPACES}
-    for pods in _managed(openings):
+    made: dict[tuple[str, str], Policy] = {(name, "default-deny"): _policy({}, [], []) for name in namespaces}
+    for pods in _managed(openings, namespaces):
         incoming = [_incoming(one, vpc_cidr) for one in openings if one.target == pods]
         outgoing = [_outgoing(one, vpc_cidr) for one in openings if one.source == pods]
         made[pods.namespace, _name(pods)] = _policy(dict(pods.labels), incoming, outgoing)
     return made
 
 
-def _managed(openings: Sequence[Opening]) -> list[Pods]:
-    """The groups of pods in the openings that are in a namespace of the program."""
+def _managed(openings: Sequence[Opening], namespaces: Collection[str]) -> list[Pods]:
+    """The groups of pods in the openings that are in a namespace of the stack."""
     ends = [end for opening in openings for end in (opening.source, opening.target)]
-    found = {(end.namespace, end.name): end for end in ends if isinstance(end, Pods) and end.namespace in NAMESPACES}
+    found = {(end.namespace, end.name): end for end in ends if isinstance(end, Pods) and end.namespace in namespaces}
     return list(found.values())
 
 
@@ -82,13 +84,19 @@ def _ports(opening: Opening) -> list[networking.v1.NetworkPolicyPortArgs]:
 
 
 class NetworkPolicies(pulumi.ComponentResource):
-    """The policies of a stack. They act where the VPC CNI's network policy agent is on."""
+    """The policies of a stack. They act where the cluster's network knows policies; on EKS that is an agent of the VPC
+    CNI."""
 
     def __init__(
-        self, name: str, openings: Sequence[Opening], vpc_cidr: str, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        openings: Sequence[Opening],
+        vpc_cidr: str,
+        namespaces: Collection[str],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("keelson:apps:NetworkPolicies", name, None, opts)
-        for (namespace, title), policy in policies(openings, vpc_cidr).items():
+        for (namespace, title), policy in policies(openings, vpc_cidr, namespaces).items():
             networking.v1.NetworkPolicy(
                 f"{name}-{namespace}-{title}",
                 metadata=meta.v1.ObjectMetaArgs(name=title, namespace=namespace),
