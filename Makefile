@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help env doctor up down status train features score lineage reproduce promotions publish bundle release rollback \
 	collect forget logs demo-release demo-drift demo-calm predict edge image \
-	test test-release test-loop test-logs test-page test-image test-cluster cluster cluster-down lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight \
+	test test-release test-loop test-logs test-page test-image test-cluster cluster cluster-down cluster-secrets lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight \
 	teardown sweep \
 	pause resume \
 	repository codeowners changelog hooks
@@ -110,11 +110,13 @@ bench-serving: env ## Print the bundle's figures beside other servers of the sam
 		$(PY) -m infra.local.client serving.loadtest.bench
 bench-drift: env ## Print how fast drift is judged, how often it is seen where there is none, and how soon where there is
 	@$(PY) -m monitoring.bench
-render: env ## Write what a cloud stack is made of, for review, without an account (STACK= OUT=)
+render: env ## Write what a stack on Kubernetes is made of, for review, without an account (STACK= OUT=)
 	@$(PY) -m infra.render --stack "$(STACK)" --out "$(OUT)"
-policies: env ## Hold the policies against every cloud stack
+cluster-secrets: env ## Write new values for the Secrets of stack cluster, for kubectl (OUT=FILE)
+	@$(PY) -m infra.self_hosted.secrets_file --out "$(OUT)"
+policies: env ## Hold the policies against every stack on Kubernetes
 	@$(PY) -m infra.policies
-scan: env ## Validate and scan the rendered Kubernetes objects of every cloud stack
+scan: env ## Validate and scan the rendered Kubernetes objects of every stack on Kubernetes
 	@$(PY) -m infra.scanning
 preflight: env ## Say what would fail before a cloud stack is brought up (STACK= JSON=1)
 	@$(PY) -m infra.operations.preflight --stack "$(STACK)" $(if $(JSON),--json)

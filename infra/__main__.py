@@ -10,6 +10,7 @@ from pulumi.runtime.config import CONFIG
 
 from infra import outputs, settings
 from infra.settings.cloud import CloudSettings
+from infra.settings.cluster import ClusterSettings
 from infra.settings.local import LocalSettings
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -26,7 +27,10 @@ def main() -> None:
         chosen = settings.load(pulumi.get_stack(), pulumi.get_project(), CONFIG.get())
     except settings.SettingsError as error:
         raise pulumi.RunError(str(error)) from None
-    values = _local(chosen) if isinstance(chosen, LocalSettings) else _cloud(chosen)
+    if isinstance(chosen, LocalSettings):
+        values = _local(chosen)
+    else:
+        values = _cloud(chosen) if isinstance(chosen, CloudSettings) else _cluster(chosen)
     for name, value in values.items():
         pulumi.export(name, value)
 
@@ -55,6 +59,13 @@ def _cloud(chosen: CloudSettings) -> dict[str, pulumi.Input[str]]:
 
     layer = ClusterLayer("apps", foundation=platform.foundation, settings=chosen, needs=platform.ready)
     return outputs.exported(layer.values)
+
+
+def _cluster(chosen: ClusterSettings) -> dict[str, pulumi.Input[str]]:
+    from infra.self_hosted.platform import SelfHostedPlatform
+    from infra.versions import versions
+
+    return outputs.exported(SelfHostedPlatform("cluster", settings=chosen, versions=versions()).values)
 
 
 main()

@@ -10,7 +10,7 @@ import pulumi
 from pulumi_kubernetes import apiextensions, meta
 
 from infra.apps.charts import CONTAINER_SECURITY, POD_SECURITY, chart, repository_and_tag, resources
-from infra.apps.foundation import Foundation
+from infra.apps.foundation import CloudFoundation
 from infra.settings.cloud import CloudSettings
 from infra.versions import versions
 
@@ -29,7 +29,7 @@ _EMPTY_AFTER = "5m"
 _DISK = "100Gi"
 
 
-def karpenter_values(foundation: Foundation, settings: CloudSettings) -> dict[str, Any]:
+def karpenter_values(foundation: CloudFoundation, settings: CloudSettings) -> dict[str, Any]:
     """Values of the chart: two copies where the stack has more than one of anything."""
     return {
         "replicas": min(settings.replicas, 2),
@@ -48,7 +48,7 @@ def karpenter_values(foundation: Foundation, settings: CloudSettings) -> dict[st
     }
 
 
-def node_class(foundation: Foundation, settings: CloudSettings) -> dict[str, Any]:
+def node_class(foundation: CloudFoundation, settings: CloudSettings) -> dict[str, Any]:
     """Specification of the machines: image, disks, credentials, where they stand."""
     discovery: list[Mapping[str, Any]] = [{"tags": {"karpenter.sh/discovery": f"keelson-{settings.stack}"}}]
     return {
@@ -154,7 +154,7 @@ class Autoscaling(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        foundation: Foundation,
+        foundation: CloudFoundation,
         settings: CloudSettings,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:

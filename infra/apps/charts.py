@@ -7,7 +7,7 @@ import pulumi
 from pulumi_kubernetes.helm import v4
 
 from infra.apps.images import parts, prefixed
-from infra.settings.cloud import CloudSettings
+from infra.settings.services import ServiceSettings
 from infra.versions import versions
 
 # What a pod of the Pod Security Standard `restricted` says of itself, and its containers.
@@ -58,18 +58,18 @@ def chart(
     )
 
 
-def image(chart_name: str, part: str, settings: CloudSettings) -> str:
+def image(chart_name: str, part: str, settings: ServiceSettings) -> str:
     """Where the stack pulls one of a chart's images from."""
     return prefixed(versions().charts[chart_name].images[part], settings)
 
 
-def repository_and_tag(chart_name: str, part: str, settings: CloudSettings) -> dict[str, str]:
+def repository_and_tag(chart_name: str, part: str, settings: ServiceSettings) -> dict[str, str]:
     """The image for charts that want registry and repository together."""
     registry, repository, tag = parts(image(chart_name, part, settings))
     return {"repository": f"{registry}/{repository}", "tag": tag}
 
 
-def registry_repository_and_tag(chart_name: str, part: str, settings: CloudSettings) -> dict[str, str]:
+def registry_repository_and_tag(chart_name: str, part: str, settings: ServiceSettings) -> dict[str, str]:
     """The image for charts that want all three apart."""
     registry, repository, tag = parts(image(chart_name, part, settings))
     return {"registry": registry, "repository": repository, "tag": tag}

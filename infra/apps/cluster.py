@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
+from infra.apps import openings
 from infra.apps.boundaries import Boundaries
-from infra.apps.foundation import Foundation
+from infra.apps.cloud_workloads import CloudWorkloads
+from infra.apps.foundation import CloudFoundation
 from infra.apps.kubeflow.pipelines import KubeflowPipelines
 from infra.apps.logs import Logs
 from infra.apps.observability import Observability
 from infra.apps.operators import Operators
-from infra.apps.workloads import Workloads
 from infra.settings.cloud import CloudSettings
 
 
@@ -27,7 +28,7 @@ class ClusterLayer(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        foundation: Foundation,
+        foundation: CloudFoundation,
         settings: CloudSettings,
         needs: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
@@ -36,13 +37,21 @@ class ClusterLayer(pulumi.ComponentResource):
         super().__init__("keelson:apps:ClusterLayer", name, None, opts)
         inside = pulumi.ResourceOptions(parent=self, providers=[foundation.provider])
         # Objects without pods: they need no node, only somebody who is let in.
-        boundaries = Boundaries("boundaries", foundation, settings, opts=inside)
+        boundaries = Boundaries(
+            "boundaries",
+            foundation,
+            settings,
+            openings=openings.of_stack(settings),
+            vpc_cidr=foundation.vpc_cidr,
+            others=[openings.SYSTEM],
+            opts=inside,
+        )
         # No pod starts in a namespace before its walls stand.
         ready = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[*needs, boundaries]))
         operators = Operators("operators", foundation, settings, opts=ready)
         settled = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[operators]))
         Logs("logs", foundation, settings, opts=settled)
-        workloads = Workloads("workloads", foundation, settings, needs=[operators], opts=inside)
+        workloads = CloudWorkloads("workloads", foundation, settings, needs=[operators], opts=inside)
         # Grafana's password is among what the bootstrap of the databases makes.
         after = pulumi.ResourceOptions.merge(
             inside, pulumi.ResourceOptions(depends_on=[operators, workloads.databases])

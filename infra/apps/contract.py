@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pulumi
 
 from infra import outputs
-from infra.apps.foundation import Foundation
-from infra.apps.secrets import Field
-from infra.settings.cloud import CloudSettings
+from infra.apps.foundation import Field, Foundation, same_keys
+from infra.apps.workload import SecretKey
+from infra.settings.services import ServiceSettings
 
 CONFIGURATION = SECRETS = "platform"
 # The Secret with the certificate authority of Postgres, and the folder where its clients mount it.
@@ -17,7 +17,11 @@ CLIENTS = ("kubeflow", "feast", "monitoring")
 FEAST_SECRET = "feast-database"  # noqa: S105 (a name)
 PIPELINES_SECRET = "pipelines-database"  # noqa: S105 (a name)
 
+# The Secret with the keys of the S3 server, in stacks that have one.
+STORAGE_SECRET = "object-storage"  # noqa: S105 (a name)
+
 _AUTHORITY_FILE = "ca.pem"
+_ACCESS_KEY, _SECRET_KEY = "access-key-id", "secret-access-key"
 # Contract output → secret that the database bootstrap fills, and its key. Values never pass through the program.
 SECRET_OUTPUTS: Mapping[str, tuple[str, str]] = {
     "pipelines_database": (PIPELINES_SECRET, "uri"),
@@ -29,14 +33,21 @@ SECRET_OUTPUTS: Mapping[str, tuple[str, str]] = {
 LIBPQ: Mapping[str, str] = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": f"{AUTHORITY_FOLDER}/{_AUTHORITY_FILE}"}
 
 
+def clients(foundation: Foundation) -> tuple[str, ...]:
+    """The namespaces of a stack that have clients."""
+    return tuple(name for name in CLIENTS if name in foundation.namespaces)
+
+
 def address(service: str, namespace: str, port: int) -> str:
     """A service's address inside the cluster."""
     return f"http://{service}.{namespace}.svc.cluster.local:{port}"
 
 
-def plain_values(foundation: Foundation, settings: CloudSettings) -> dict[str, pulumi.Input[str]]:
+def plain_values(foundation: Foundation, settings: ServiceSettings) -> dict[str, pulumi.Input[str]]:
     """The contract's settings that are no secrets, by output name."""
+    storage = {} if foundation.storage is None else {"s3_endpoint": foundation.storage.endpoint}
     return {
+        **storage,
         "stack": settings.stack,
         "mlflow_tracking_uri": address("mlflow", "mlflow", 5000),
         "region": foundation.region,
@@ -58,20 +69,18 @@ def plain_values(foundation: Foundation, settings: CloudSettings) -> dict[str, p
     }
 
 
-def values(foundation: Foundation, settings: CloudSettings) -> dict[str, pulumi.Input[str]]:
-    """All of the contract by output name. In place of a secret stands where it is kept:
+def values(foundation: Foundation, settings: ServiceSettings) -> dict[str, pulumi.Input[str]]:
+    """All of the contract by output name. In place of a secret stands where it is kept, such as
     ``secretsmanager:<secret>:<key>``."""
-    kept = {
-        output: pulumi.Output.concat("secretsmanager:", foundation.secrets[secret], f":{key}")
-        for output, (secret, key) in SECRET_OUTPUTS.items()
-    }
+    kept = {output: foundation.keeper.place(field) for output, field in _secret_outputs(foundation).items()}
     return {**plain_values(foundation, settings), **kept}
 
 
-def configuration(foundation: Foundation, settings: CloudSettings) -> dict[str, pulumi.Input[str]]:
+def configuration(foundation: Foundation, settings: ServiceSettings) -> dict[str, pulumi.Input[str]]:
     """Data of the ConfigMap: the contract's variables that are no secrets, and those of libpq."""
     named = outputs.environment(values(foundation, settings))
-    hidden = {output.env for output in outputs.OUTPUTS if output.name in SECRET_OUTPUTS}
+    secret = _secret_outputs(foundation)
+    hidden = {output.env for output in outputs.OUTPUTS if output.name in secret}
     return {**{name: value for name, value in named.items() if name not in hidden}, **LIBPQ}
 
 
@@ -79,9 +88,35 @@ def secret_fields(foundation: Foundation) -> dict[str, Field]:
     """Keys of the Kubernetes Secret, and where each is copied from. Every client gets them all: ``Platform`` is read
     whole, and materialisation takes its turn with pipeline steps by a lock in the pipelines' database."""
     named = {output.name: output.env for output in outputs.OUTPUTS}
+    return {named[output]: field for output, field in _secret_outputs(foundation).items()}
+
+
+def _secret_outputs(foundation: Foundation) -> dict[str, Field]:
+    """The contract's settings that are secrets, by output name, and where each is kept."""
+    found = {
+        output: Field(source=foundation.secrets[secret], key=key) for output, (secret, key) in SECRET_OUTPUTS.items()
+    }
+    if foundation.storage is None:
+        return found
+    keys = storage_fields(foundation.storage.secret)
+    return {**found, "access_key_id": keys[_ACCESS_KEY], "secret_access_key": keys[_SECRET_KEY]}
+
+
+def storage_fields(source: pulumi.Input[str]) -> dict[str, Field]:
+    """Keys of the Secret ``STORAGE_SECRET``, which workloads that read nothing else of the contract get."""
+    return same_keys(source, [_ACCESS_KEY, _SECRET_KEY])
+
+
+def storage_variables(foundation: Foundation) -> dict[str, pulumi.Input[str] | SecretKey]:
+    """The variables by which a workload reaches the buckets, without the rest of the contract."""
+    region: dict[str, pulumi.Input[str] | SecretKey] = {"AWS_DEFAULT_REGION": foundation.region}
+    if foundation.storage is None:
+        return region
     return {
-        named[output]: Field(source=foundation.secrets[secret], key=key)
-        for output, (secret, key) in SECRET_OUTPUTS.items()
+        **region,
+        "AWS_ENDPOINT_URL_S3": foundation.storage.endpoint,
+        "AWS_ACCESS_KEY_ID": SecretKey(secret=STORAGE_SECRET, key=_ACCESS_KEY),
+        "AWS_SECRET_ACCESS_KEY": SecretKey(secret=STORAGE_SECRET, key=_SECRET_KEY),
     }
 
 

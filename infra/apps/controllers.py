@@ -9,17 +9,17 @@ from infra.apps.charts import (
     repository_and_tag,
     resources,
 )
-from infra.apps.foundation import Foundation
+from infra.apps.foundation import CloudFoundation
 from infra.apps.priority import CRITICAL, SERVICE
-from infra.settings.cloud import CloudSettings
+from infra.settings.services import ServiceSettings
 
 
-def _budget(settings: CloudSettings) -> dict[str, Any]:
+def _budget(settings: ServiceSettings) -> dict[str, Any]:
     """A disruption budget, only where a second copy can take over."""
     return {"enabled": settings.replicas > 1, "minAvailable": 1}
 
 
-def cert_manager(settings: CloudSettings) -> dict[str, Any]:
+def cert_manager(settings: ServiceSettings) -> dict[str, Any]:
     """Certificates of webhooks."""
     name = "cert-manager"
     security = {"securityContext": dict(POD_SECURITY), "containerSecurityContext": dict(CONTAINER_SECURITY)}
@@ -51,7 +51,7 @@ def cert_manager(settings: CloudSettings) -> dict[str, Any]:
     }
 
 
-def external_secrets(settings: CloudSettings) -> dict[str, Any]:
+def external_secrets(settings: ServiceSettings) -> dict[str, Any]:
     """External Secrets: copies what stands in Secrets Manager, by its own Pod Identity."""
     name = "external-secrets"
     copies = min(settings.replicas, 2)
@@ -78,7 +78,7 @@ def external_secrets(settings: CloudSettings) -> dict[str, Any]:
     }
 
 
-def argo_rollouts(settings: CloudSettings) -> dict[str, Any]:
+def argo_rollouts(settings: ServiceSettings) -> dict[str, Any]:
     """Argo Rollouts, with rights for load balancers only: the other traffic routers are not here."""
     others = ("istio", "smi", "ambassador", "awsAppMesh", "traefik", "apisix", "contour", "glooPlatform", "gatewayAPI")
     return {
@@ -98,7 +98,7 @@ def argo_rollouts(settings: CloudSettings) -> dict[str, Any]:
     }
 
 
-def kuberay(settings: CloudSettings) -> dict[str, Any]:
+def kuberay(settings: ServiceSettings) -> dict[str, Any]:
     """KubeRay, for training and batch scoring that outgrow one machine."""
     return {
         "image": repository_and_tag("kuberay-operator", "operator", settings),
@@ -109,7 +109,7 @@ def kuberay(settings: CloudSettings) -> dict[str, Any]:
     }
 
 
-def load_balancer(foundation: Foundation, settings: CloudSettings) -> dict[str, Any]:
+def load_balancer(foundation: CloudFoundation, settings: ServiceSettings) -> dict[str, Any]:
     """The controller that makes load balancers of Ingress objects."""
     return {
         "clusterName": foundation.cluster_name,

@@ -12,7 +12,7 @@ from infra.apps.contract import AUTHORITY, AUTHORITY_FOLDER, CONFIGURATION, SECR
 from infra.apps.environment import NO_TELEMETRY
 from infra.apps.priority import BATCH
 from infra.apps.workload import Check, Probes, Size, Workload
-from infra.settings.cloud import CloudSettings
+from infra.settings.services import ServiceSettings
 
 NAME = NAMESPACE = "feast"
 PORT, METRICS_PORT, UI_PORT = 6566, 8000, 8888
@@ -112,7 +112,7 @@ class Feast(pulumi.ComponentResource):
         *,
         image: pulumi.Input[str],
         digest: pulumi.Input[str],
-        settings: CloudSettings,
+        settings: ServiceSettings,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("keelson:apps:Feast", name, None, opts)

@@ -1,11 +1,11 @@
 """Where container images are pulled from: their own registries, or one that stands before them all."""
 
-from infra.settings.cloud import CloudSettings
+from infra.settings.services import ServiceSettings
 
 _DOCKER_HUB = "docker.io"
 
 
-def prefixed(image: str, settings: CloudSettings) -> str:
+def prefixed(image: str, settings: ServiceSettings) -> str:
     """The image as this stack pulls it.
 
     With ``images.prefix`` the whole original address goes below it, so that a mirror is a plain copy and two

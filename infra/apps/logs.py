@@ -9,7 +9,7 @@ from infra.apps import objects
 from infra.apps import workload as described
 from infra.apps.application import Server, digest, digest_of, service_account, volume_claim
 from infra.apps.contract import address
-from infra.apps.foundation import Foundation
+from infra.apps.foundation import CloudFoundation
 from infra.apps.images import prefixed
 from infra.apps.priority import CRITICAL
 from infra.apps.workload import Check, Probes, Size, Workload
@@ -90,7 +90,7 @@ class Logs(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        foundation: Foundation,
+        foundation: CloudFoundation,
         settings: CloudSettings,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:

@@ -1,16 +1,17 @@
 """MLflow on the cluster: metadata in Postgres, artifacts in S3 and handed through by the server."""
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network
 
 import pulumi
 
 from infra.apps.application import Server, Task
-from infra.apps.contract import AUTHORITY, AUTHORITY_FOLDER, LIBPQ
+from infra.apps.contract import AUTHORITY, AUTHORITY_FOLDER, LIBPQ, storage_variables
 from infra.apps.environment import NO_TELEMETRY
 from infra.apps.foundation import Foundation
 from infra.apps.priority import CRITICAL
 from infra.apps.workload import Check, Probes, SecretKey, Size, Workload
-from infra.settings.cloud import CloudSettings
+from infra.settings.services import ServiceSettings
 
 NAME = NAMESPACE = "mlflow"
 PORT = 5000
@@ -20,54 +21,57 @@ _METRICS = "/tmp/metrics"  # noqa: S108 (a path in the pod, where nobody else is
 _UPGRADE = "import os; from mlflow.db import upgrade; upgrade.main([os.environ['MLFLOW_BACKEND_STORE_URI']])"
 
 
-def allowed_hosts(domain: str | None, vpc_cidr: str) -> str:
+def allowed_hosts(domain: str | None, pod_cidr: str) -> str:
     """Values of the header Host that the server answers to; others are refused, against DNS rebinding.
 
-    Probes and Prometheus call pods by their addresses in the VPC.
+    Probes and Prometheus call pods by their addresses.
 
     Args:
         domain: Domain of the stack's pages, if they are public.
-        vpc_cidr: Address block of the VPC, /16 or smaller.
+        pod_cidr: Address block of pods, /12 or smaller.
     """
     names = ["localhost", "mlflow", "mlflow.mlflow", "mlflow.mlflow.svc", "mlflow.mlflow.svc.cluster.local"]
     if domain is not None:
         names.append(f"mlflow.{domain}")
-    return ",".join([*(host for name in names for host in (name, f"{name}:*")), *_addresses(vpc_cidr)])
+    return ",".join([*(host for name in names for host in (name, f"{name}:*")), *_addresses(pod_cidr)])
 
 
-def _addresses(vpc_cidr: str) -> list[str]:
-    """Shell patterns of the VPC's addresses with any port, in digits alone: ``10.*`` admits ``10.example.com`` too."""
-    first, second, *_ = vpc_cidr.split(".")
+def _addresses(pod_cidr: str) -> list[str]:
+    """Shell patterns of the pods' addresses with any port, in digits alone: ``10.*`` admits ``10.example.com`` too."""
+    block = IPv4Network(pod_cidr)
+    first, lowest, *_ = block.network_address.packed
     numbers = [digits * "[0-9]" for digits in (1, 2, 3)]
-    return [f"{first}.{second}.{third}.{fourth}:*" for third in numbers for fourth in numbers]
+    return [
+        f"{first}.{second}.{third}.{fourth}:*"
+        for second in range(lowest, block.broadcast_address.packed[1] + 1)
+        for third in numbers
+        for fourth in numbers
+    ]
 
 
-def environment(
-    bucket: pulumi.Input[str], region: str, domain: str | None, vpc_cidr: str
-) -> dict[str, pulumi.Input[str] | SecretKey]:
+def environment(foundation: Foundation, domain: str | None) -> dict[str, pulumi.Input[str] | SecretKey]:
     """What `mlflow server` would hand to the processes that it starts (mlflow/server/__init__.py, ``_run_server``)."""
     origins = {} if domain is None else {"MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": f"https://mlflow.{domain}"}
     return {
         **NO_TELEMETRY,
         **LIBPQ,
         **origins,
-        "AWS_DEFAULT_REGION": region,
+        **storage_variables(foundation),
         "_MLFLOW_SERVER_FILE_STORE": SecretKey(secret=DATABASE_SECRET, key="uri"),
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": pulumi.Output.concat("s3://", bucket, "/mlflow"),
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": pulumi.Output.concat("s3://", foundation.buckets.artifacts, "/mlflow"),
         "_MLFLOW_SGI_NAME": "uvicorn",
         "prometheus_multiproc_dir": _METRICS,
-        "MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(domain, vpc_cidr),
+        "MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(domain, foundation.pod_cidr),
         "MLFLOW_SERVER_X_FRAME_OPTIONS": "DENY",
         # Its job runner is eight more processes and 1.3 GB, and had an unauthenticated API (CVE-2026-0545).
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
 
 
-def server(image: pulumi.Input[str], foundation: Foundation, settings: CloudSettings) -> Workload:
+def server(image: pulumi.Input[str], foundation: Foundation, settings: ServiceSettings) -> Workload:
     """The tracking server. Each copy is one process: copies share the load better than workers of one copy."""
-    domain = settings.sign_in.domain if settings.sign_in else None
     return Workload(
         namespace=NAMESPACE,
         name=NAME,
@@ -84,7 +88,7 @@ def server(image: pulumi.Input[str], foundation: Foundation, settings: CloudSett
             ready=Check(port="http", path="/api/2.0/mlflow/experiments/search?max_results=1"),
             startup_seconds=180,
         ),
-        environment=environment(foundation.buckets.artifacts, foundation.region, domain, foundation.vpc_cidr),
+        environment=environment(foundation, settings.domain),
         scratch={_METRICS: 64},
         secret_files={AUTHORITY_FOLDER: AUTHORITY},
     )
@@ -125,7 +129,7 @@ class Mlflow(pulumi.ComponentResource):
         *,
         image: pulumi.Input[str],
         foundation: Foundation,
-        settings: CloudSettings,
+        settings: ServiceSettings,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("keelson:apps:Mlflow", name, None, opts)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infra.apps import canary_analysis
+from infra.apps.foundation import CloudFoundation, Foundation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +16,7 @@ class Monitor:
         port: Number of the port; names are the charts' own and change.
         pod_labels: Labels of the pods that their metrics carry too, with ``_`` for what Prometheus does not allow.
         interval: How often, where not as everywhere.
+        cloud: Whether only a stack on AWS has such pods, in a namespace that every stack has.
     """
 
     name: str
@@ -24,6 +26,7 @@ class Monitor:
     path: str = "/metrics"
     pod_labels: tuple[str, ...] = ()
     interval: str | None = None
+    cloud: bool = False
 
 
 def _application(name: str) -> dict[str, str]:
@@ -43,7 +46,7 @@ MONITORS: tuple[Monitor, ...] = (
         interval="15s",
     ),
     Monitor(name="monitor", namespace="monitoring", labels=_application("monitor"), port=8080),
-    Monitor(name="loki", namespace="monitoring", labels=_application("loki"), port=3100),
+    Monitor(name="loki", namespace="monitoring", labels=_application("loki"), port=3100, cloud=True),
     Monitor(name="log-collector", namespace="logging", labels=_application("log-collector"), port=8888),
     Monitor(name="kubeflow-pipelines", namespace="kubeflow", labels={"app": "ml-pipeline"}, port=8888),
     Monitor(name="workflow-controller", namespace="kubeflow", labels={"app": "workflow-controller"}, port=9090),
@@ -57,6 +60,12 @@ MONITORS: tuple[Monitor, ...] = (
     Monitor(name="kuberay", namespace="kuberay", labels=_application("kuberay-operator"), port=8080),
     Monitor(name="dcgm-exporter", namespace="nvidia", labels=_application("dcgm-exporter"), port=9400),
 )
+
+
+def of_stack(foundation: Foundation) -> tuple[Monitor, ...]:
+    """The monitors whose pods a stack has."""
+    on_cloud = isinstance(foundation, CloudFoundation)
+    return tuple(one for one in MONITORS if on_cloud or (one.namespace in foundation.namespaces and not one.cloud))
 
 
 def pod_monitor(monitor: Monitor) -> dict[str, Any]:

@@ -7,7 +7,7 @@ with it; the server takes it over each time that it starts.
 import pulumi
 from pulumi_kubernetes import apiextensions, apps, core, meta
 
-from infra.apps import objects, pod
+from infra.apps import objects
 from infra.apps import workload as described
 from infra.apps.application import service_account
 from infra.apps.bootstrap.mysql import DATABASES, RIGHTS
@@ -94,16 +94,6 @@ def workload(image: pulumi.Input[str]) -> Workload:
     )
 
 
-def specification(server: Workload) -> apps.v1.StatefulSetSpecArgs:
-    """One server; a StatefulSet never has two on one volume."""
-    return apps.v1.StatefulSetSpecArgs(
-        replicas=1,
-        service_name=NAME,
-        selector=meta.v1.LabelSelectorArgs(match_labels=described.selector(server)),
-        template=pod.template(server),
-    )
-
-
 class Mysql(pulumi.ComponentResource):
     """The server, its Service, its data on a volume that is given, and a master password that only the cluster knows.
 
@@ -136,7 +126,7 @@ class Mysql(pulumi.ComponentResource):
         self.server = apps.v1.StatefulSet(
             f"{name}-server",
             metadata=described.metadata(server, makes_pods=True),
-            spec=specification(server),
+            spec=objects.stateful_set(server),
             # The pod needs them, and only spells out their names.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[claim, password, account]),
         )

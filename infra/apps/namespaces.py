@@ -7,7 +7,7 @@ from typing import Literal
 import pulumi
 from pulumi_kubernetes import core, meta
 
-from infra.settings.cloud import CloudSettings
+from infra.settings.services import ServiceSettings
 
 Level = Literal["restricted", "privileged"]
 
@@ -109,13 +109,13 @@ def labels(name: str, namespace: Namespace) -> dict[str, str]:
     }
 
 
-def quota(namespace: Namespace, settings: CloudSettings) -> Quota:
+def quota(namespace: Namespace, settings: ServiceSettings) -> Quota:
     """What the namespace may ask for in this stack."""
     cpu, memory, gpus = namespace.cpu * settings.replicas, namespace.memory * settings.replicas, 0
     if namespace.runs_pipelines:
-        cpu += settings.workers.cpu_limit
-        memory += settings.workers.cpu_limit * _GIB_PER_CPU
-        gpus = settings.gpu.limit
+        cpu += settings.pipeline_cpus
+        memory += settings.pipeline_cpus * _GIB_PER_CPU
+        gpus = settings.pipeline_gpus
     return Quota(cpu=cpu, memory=memory, pods=namespace.pods, gpus=gpus)
 
 
@@ -142,11 +142,17 @@ def container_defaults(namespace: Namespace) -> core.v1.LimitRangeItemArgs:
 
 
 class Namespaces(pulumi.ComponentResource):
-    """All namespaces of ``NAMESPACES`` with their quotas and limits."""
+    """Namespaces with their quotas and limits."""
 
-    def __init__(self, name: str, settings: CloudSettings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        namespaces: Mapping[str, Namespace],
+        settings: ServiceSettings,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
         super().__init__("keelson:apps:Namespaces", name, None, opts)
-        for title, namespace in NAMESPACES.items():
+        for title, namespace in namespaces.items():
             self._create(name, title, namespace, quota(namespace, settings))
         self.register_outputs({})
 

@@ -1,12 +1,11 @@
 """Network policies: everything is refused in every namespace, except for the openings of ``openings.OPENINGS``."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pulumi
 from pulumi_kubernetes import meta, networking
 
-from infra.apps.namespaces import NAMESPACES
 from infra.apps.openings import EVERY_POD, SYSTEM, VPC, Addresses, Opening, Pods, everything
 
 DEFAULT_DENY = "default-deny"
@@ -15,25 +14,25 @@ _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 Policy = networking.v1.NetworkPolicySpecArgs
 
 
-def policies(openings: Sequence[Opening], vpc_cidr: str) -> dict[tuple[str, str], Policy]:
+def policies(openings: Sequence[Opening], vpc_cidr: str, namespaces: Collection[str]) -> dict[tuple[str, str], Policy]:
     """All network policies, ``{(namespace, name): specification}``.
 
     Each group of pods has one policy with all that it may receive and open; each namespace has ``default-deny``, which
     comes last.
     """
     made: dict[tuple[str, str], Policy] = {}
-    for pods in _managed(openings):
+    for pods in _managed(openings, namespaces):
         incoming = [_incoming(one, vpc_cidr) for one in openings if one.target == pods]
         outgoing = [_outgoing(one, vpc_cidr) for one in openings if _opens(one, pods)]
         made[pods.namespace, _name(pods)] = _policy(dict(pods.labels), incoming, outgoing)
-    return made | {(name, DEFAULT_DENY): _policy({}, [], []) for name in (*NAMESPACES, SYSTEM)}
+    return made | {(name, DEFAULT_DENY): _policy({}, [], []) for name in namespaces}
 
 
-def _managed(openings: Sequence[Opening]) -> list[Pods]:
-    """All pods of each namespace, then the groups of pods in the openings."""
-    whole = [everything(name) for name in (*NAMESPACES, SYSTEM)]
+def _managed(openings: Sequence[Opening], namespaces: Collection[str]) -> list[Pods]:
+    """All pods of each namespace, then the groups of pods in the openings that are in one of them."""
+    whole = [everything(name) for name in namespaces]
     ends = [end for opening in openings for end in (opening.source, opening.target)]
-    groups = [end for end in ends if isinstance(end, Pods) and end != EVERY_POD]
+    groups = [end for end in ends if isinstance(end, Pods) and end.namespace in namespaces]
     return list({(pods.namespace, pods.name): pods for pods in (*whole, *groups)}.values())
 
 
@@ -91,14 +90,20 @@ def _ports(opening: Opening) -> list[networking.v1.NetworkPolicyPortArgs]:
 
 
 class NetworkPolicies(pulumi.ComponentResource):
-    """The policies of a stack. They act where the VPC CNI's network policy agent is on."""
+    """The policies of a stack. They act where the cluster's network knows policies; on EKS that is an agent of the VPC
+    CNI."""
 
     def __init__(
-        self, name: str, openings: Sequence[Opening], vpc_cidr: str, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        openings: Sequence[Opening],
+        vpc_cidr: str,
+        namespaces: Collection[str],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("keelson:apps:NetworkPolicies", name, None, opts)
         made: dict[tuple[str, str], pulumi.Resource] = {}
-        for (namespace, title), policy in policies(openings, vpc_cidr).items():
+        for (namespace, title), policy in policies(openings, vpc_cidr, namespaces).items():
             # kube-system runs before its policies come, and after they go: it is closed last, and opened first.
             last = namespace == SYSTEM and title == DEFAULT_DENY
             made[namespace, title] = networking.v1.NetworkPolicy(

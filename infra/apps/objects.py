@@ -27,6 +27,16 @@ def deployment(workload: Workload, replicas: int) -> apps.v1.DeploymentSpecArgs:
     )
 
 
+def stateful_set(workload: Workload) -> apps.v1.StatefulSetSpecArgs:
+    """One server; a StatefulSet never has two on one volume."""
+    return apps.v1.StatefulSetSpecArgs(
+        replicas=1,
+        service_name=workload.name,
+        selector=meta.v1.LabelSelectorArgs(match_labels=selector(workload)),
+        template=pod.template(workload),
+    )
+
+
 def daemon_set(workload: Workload) -> apps.v1.DaemonSetSpecArgs:
     """One pod on each node, whatever the node is kept for."""
     template = pod.template(workload)

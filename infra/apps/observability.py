@@ -14,14 +14,12 @@ from infra.apps.charts import (
     registry_repository_and_tag,
     resources,
 )
-from infra.apps.foundation import Foundation
-from infra.apps.monitors import MONITORS, pod_monitor
+from infra.apps.foundation import Foundation, same_keys
+from infra.apps.monitors import of_stack, pod_monitor
 from infra.apps.priority import SERVICE
-from infra.apps.secrets import external_secret, same_keys
-from infra.apps.storage_classes import NAME as STORAGE_CLASS
 from infra.observability import routing, rules
 from infra.observability.dashboards import DASHBOARDS, grafana
-from infra.settings.cloud import CloudSettings
+from infra.settings.services import ServiceSettings
 
 NAMESPACE = "monitoring"
 _CHART = "kube-prometheus-stack"
@@ -34,15 +32,15 @@ _WEBHOOK = "alert-webhook"
 _WEBHOOK_FILE = f"/etc/alertmanager/secrets/{_WEBHOOK}/url"
 
 
-def values(settings: CloudSettings) -> dict[str, Any]:
+def values(settings: ServiceSettings) -> dict[str, Any]:
     """Values of the chart, which brings the operator, Prometheus, Alertmanager, Grafana and two exporters."""
     return {
-        # The control plane is EKS's own: nothing of it can be scraped.
+        # The control plane is EKS's own, or listens on loopback alone: nothing of it can be scraped.
         **{part: {"enabled": False} for part in ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy")},
         "prometheusOperator": _operator(settings),
         "prometheus": {"prometheusSpec": _prometheus(settings)},
         "alertmanager": {
-            "config": routing.configuration({"url_file": _WEBHOOK_FILE} if settings.alert_webhook else None),
+            "config": routing.configuration({"url_file": _WEBHOOK_FILE} if settings.tells_of_alerts else None),
             "alertmanagerSpec": _alertmanager(settings),
         },
         "grafana": _grafana(settings),
@@ -64,7 +62,7 @@ def values(settings: CloudSettings) -> dict[str, Any]:
     }
 
 
-def _operator(settings: CloudSettings) -> dict[str, Any]:
+def _operator(settings: ServiceSettings) -> dict[str, Any]:
     return {
         # Certificates by cert-manager: the chart's own way is a hook, and hooks are left out.
         "admissionWebhooks": {"certManager": {"enabled": True}, "patch": {"enabled": False}},
@@ -80,7 +78,7 @@ def _operator(settings: CloudSettings) -> dict[str, Any]:
     }
 
 
-def _prometheus(settings: CloudSettings) -> dict[str, Any]:
+def _prometheus(settings: ServiceSettings) -> dict[str, Any]:
     # Left at their default, Prometheus sees only monitors and rules that carry the chart's own label.
     everything = {
         f"{kind}SelectorNilUsesHelmValues": False
@@ -100,7 +98,7 @@ def _prometheus(settings: CloudSettings) -> dict[str, Any]:
         "storageSpec": {
             "volumeClaimTemplate": {
                 "spec": {
-                    "storageClassName": STORAGE_CLASS,
+                    **({"storageClassName": settings.disk_class} if settings.disk_class else {}),
                     "accessModes": ["ReadWriteOnce"],
                     "resources": {"requests": {"storage": _DISK}},
                 }
@@ -109,25 +107,25 @@ def _prometheus(settings: CloudSettings) -> dict[str, Any]:
     }
 
 
-def _alertmanager(settings: CloudSettings) -> dict[str, Any]:
+def _alertmanager(settings: ServiceSettings) -> dict[str, Any]:
     return {
         "image": registry_repository_and_tag(_CHART, "alertmanager", settings),
         "replicas": min(settings.replicas, 2),
         "priorityClassName": SERVICE,
         "resources": resources(cpu=10, memory=48, limit=128),
-        **({"secrets": [_WEBHOOK]} if settings.alert_webhook else {}),
+        **({"secrets": [_WEBHOOK]} if settings.tells_of_alerts else {}),
     }
 
 
-def _grafana(settings: CloudSettings) -> dict[str, Any]:
+def _grafana(settings: ServiceSettings) -> dict[str, Any]:
     ini: dict[str, Any] = {
         "auth.anonymous": {"enabled": False},
         "analytics": {"check_for_updates": False, "reporting_enabled": False},
         "users": {"allow_sign_up": False},
-        "security": {"cookie_secure": settings.sign_in is not None, "disable_gravatar": True},
+        "security": {"cookie_secure": settings.domain is not None, "disable_gravatar": True},
     }
-    if settings.sign_in is not None:
-        ini["server"] = {"root_url": f"https://grafana.{settings.sign_in.domain}"}
+    if settings.domain is not None:
+        ini["server"] = {"root_url": f"https://grafana.{settings.domain}"}
         # Whoever comes through the sign-in proxy is known by it; network policies let nobody else reach Grafana.
         ini["auth.proxy"] = {
             "enabled": True,
@@ -161,10 +159,11 @@ def _grafana(settings: CloudSettings) -> dict[str, Any]:
             },
             "datasources": {"enabled": True, "defaultDatasourceEnabled": True},
         },
-        "additionalDataSources": [
-            {"name": "Logs", "type": "loki", "uid": "loki", "access": "proxy", "url": logs.store_url()}
-        ],
+        **({"additionalDataSources": [_LOGS]} if settings.keeps_logs else {}),
     }
+
+
+_LOGS = {"name": "Logs", "type": "loki", "uid": "loki", "access": "proxy", "url": logs.store_url()}
 
 
 class Observability(pulumi.ComponentResource):
@@ -174,12 +173,12 @@ class Observability(pulumi.ComponentResource):
         self,
         name: str,
         foundation: Foundation,
-        settings: CloudSettings,
+        settings: ServiceSettings,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("keelson:apps:Observability", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        password = external_secret(
+        password = foundation.keeper.kubernetes_secret(
             f"{name}-grafana",
             namespace=NAMESPACE,
             name="grafana",
@@ -187,10 +186,10 @@ class Observability(pulumi.ComponentResource):
             opts=child,
         )
         secrets = [password]
-        if settings.alert_webhook:
+        if settings.tells_of_alerts:
             source = foundation.secrets[_WEBHOOK]
             secrets.append(
-                external_secret(
+                foundation.keeper.kubernetes_secret(
                     f"{name}-webhook",
                     namespace=NAMESPACE,
                     name=_WEBHOOK,
@@ -210,19 +209,25 @@ class Observability(pulumi.ComponentResource):
         # Grafana does not start without its password, nor Alertmanager without the address.
         stack = chart(_CHART, values(settings), opts=pulumi.ResourceOptions(parent=self, depends_on=secrets))
         # The kinds of what follows are the chart's.
-        self._after = pulumi.ResourceOptions(parent=self, depends_on=[stack])
-        for monitor in MONITORS:
-            self._object(f"{name}-{monitor.name}", "PodMonitor", monitor.name, pod_monitor(monitor))
-        for group in rules.of_cluster(settings.budget.monthly):
-            self._object(f"{name}-rules-{group.name}", "PrometheusRule", group.name, rules.file([group]))
+        watch(name, foundation, settings, pulumi.ResourceOptions(parent=self, depends_on=[stack]))
         self.register_outputs({})
 
-    def _object(self, title: str, kind: str, name: str, spec: Mapping[str, Any]) -> None:
-        apiextensions.CustomResource(
-            title,
-            api_version=f"{_API}/v1",
-            kind=kind,
-            metadata=meta.v1.ObjectMetaArgs(name=name, namespace=NAMESPACE),
-            spec=spec,
-            opts=self._after,
-        )
+
+def watch(name: str, foundation: Foundation, settings: ServiceSettings, opts: pulumi.ResourceOptions) -> None:
+    """Tell the Prometheus operator what is scraped in the stack's namespaces, and what alerts are told of."""
+    for monitor in of_stack(foundation):
+        _object(f"{name}-{monitor.name}", "PodMonitor", monitor.name, pod_monitor(monitor), opts)
+    budget = settings.monthly_budget
+    for group in rules.of_any_cluster() if budget is None else rules.of_cluster(budget):
+        _object(f"{name}-rules-{group.name}", "PrometheusRule", group.name, rules.file([group]), opts)
+
+
+def _object(title: str, kind: str, name: str, spec: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
+    apiextensions.CustomResource(
+        title,
+        api_version=f"{_API}/v1",
+        kind=kind,
+        metadata=meta.v1.ObjectMetaArgs(name=name, namespace=NAMESPACE),
+        spec=spec,
+        opts=opts,
+    )

@@ -83,14 +83,14 @@ def _kubeflow(name: str) -> Pods:
 
 EVERY_POD = Pods(namespace="", name="every pod")
 _DNS = Pods(namespace=SYSTEM, name="DNS", labels={"k8s-app": "kube-dns"})
-_KUBERNETES = Addresses(name="Kubernetes API", blocks=(VPC, SERVICES))
+KUBERNETES = Addresses(name="Kubernetes API", blocks=(VPC, SERVICES))
 # The API server calls webhooks, and passes on what `services/proxy` is asked for, from addresses in the VPC.
 _FROM_KUBERNETES = Addresses(name="Kubernetes API", blocks=(VPC,))
-_POD_IDENTITY = Addresses(name="Pod Identity agent", blocks=("169.254.170.23/32",))
-_AWS = Addresses(name="AWS APIs", blocks=("0.0.0.0/0",), without=(_LINK_LOCAL, SERVICES))
+POD_IDENTITY = Addresses(name="Pod Identity agent", blocks=("169.254.170.23/32",))
+AWS = Addresses(name="AWS APIs", blocks=("0.0.0.0/0",), without=(_LINK_LOCAL, SERVICES))
 _ISSUER = Addresses(name="OpenID Connect issuer", blocks=("0.0.0.0/0",), without=(_LINK_LOCAL, SERVICES, VPC))
 _WEBHOOK = Addresses(name="alert webhook", blocks=("0.0.0.0/0",), without=(_LINK_LOCAL, SERVICES, VPC))
-_RDS = Addresses(name="RDS", blocks=(VPC,))
+RDS = Addresses(name="RDS", blocks=(VPC,))
 _NODES = Addresses(name="nodes", blocks=(VPC,))
 _RESOLVER = Addresses(name="resolver of the VPC", blocks=(VPC,))
 _LOAD_BALANCER = Addresses(name="load balancer", blocks=(VPC,))
@@ -149,21 +149,21 @@ OPENINGS: tuple[Opening, ...] = (
     # Pods that are on the host's network ask from the node's address.
     Opening(source=_NODES, target=_DNS, ports=(53,), protocols=("UDP", "TCP"), why="names"),
     Opening(source=_DNS, target=_RESOLVER, ports=(53,), protocols=("UDP", "TCP"), why="names outside the cluster"),
-    *(Opening(source=everything(name), target=_KUBERNETES, ports=(443,), why=why) for name, why in _KUBERNETES_USERS),
-    *(Opening(source=pods, target=_POD_IDENTITY, ports=(80,), why="AWS credentials") for pods, _ in _AWS_USERS),
-    *(Opening(source=pods, target=_AWS, ports=(443,), why=why) for pods, why in _AWS_USERS),
+    *(Opening(source=everything(name), target=KUBERNETES, ports=(443,), why=why) for name, why in _KUBERNETES_USERS),
+    *(Opening(source=pods, target=POD_IDENTITY, ports=(80,), why="AWS credentials") for pods, _ in _AWS_USERS),
+    *(Opening(source=pods, target=AWS, ports=(443,), why=why) for pods, why in _AWS_USERS),
     # Databases
-    Opening(source=MLFLOW, target=_RDS, ports=(5432,), why="runs and models"),
-    Opening(source=MLFLOW_SCHEMA, target=_RDS, ports=(5432,), why="moves the schema"),
-    Opening(source=FEAST, target=_RDS, ports=(5432,), why="registry and online store"),
-    Opening(source=FEAST_REGISTRY, target=_RDS, ports=(5432,), why="applies the definitions"),
-    Opening(source=FEAST_MATERIALISATION, target=_RDS, ports=(5432,), why="fills the online store"),
-    Opening(source=SERVING, target=_RDS, ports=(5432,), why="the lock of the log's tables"),
-    Opening(source=MONITOR, target=_RDS, ports=(5432,), why="what it knows and did, and locks"),
-    Opening(source=PIPELINE_STEPS, target=_RDS, ports=(5432,), why="steps apply and fill the feature store"),
-    Opening(source=BOOTSTRAP, target=_RDS, ports=(5432,), why="makes databases and users"),
-    Opening(source=BOOTSTRAP, target=_RDS, ports=(3306,), why="makes databases and users", when="mysql on RDS"),
-    Opening(source=PIPELINE_STEPS, target=_RDS, ports=(3306,), why="pipelines and metadata", when="mysql on RDS"),
+    Opening(source=MLFLOW, target=RDS, ports=(5432,), why="runs and models"),
+    Opening(source=MLFLOW_SCHEMA, target=RDS, ports=(5432,), why="moves the schema"),
+    Opening(source=FEAST, target=RDS, ports=(5432,), why="registry and online store"),
+    Opening(source=FEAST_REGISTRY, target=RDS, ports=(5432,), why="applies the definitions"),
+    Opening(source=FEAST_MATERIALISATION, target=RDS, ports=(5432,), why="fills the online store"),
+    Opening(source=SERVING, target=RDS, ports=(5432,), why="the lock of the log's tables"),
+    Opening(source=MONITOR, target=RDS, ports=(5432,), why="what it knows and did, and locks"),
+    Opening(source=PIPELINE_STEPS, target=RDS, ports=(5432,), why="steps apply and fill the feature store"),
+    Opening(source=BOOTSTRAP, target=RDS, ports=(5432,), why="makes databases and users"),
+    Opening(source=BOOTSTRAP, target=RDS, ports=(3306,), why="makes databases and users", when="mysql on RDS"),
+    Opening(source=PIPELINE_STEPS, target=RDS, ports=(3306,), why="pipelines and metadata", when="mysql on RDS"),
     Opening(
         source=BOOTSTRAP, target=MYSQL, ports=(3306,), why="makes databases and users", when="mysql in the cluster"
     ),

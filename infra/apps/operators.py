@@ -5,7 +5,7 @@ import pulumi
 from infra.apps import accelerators, controllers
 from infra.apps.autoscaling import Autoscaling
 from infra.apps.charts import chart
-from infra.apps.foundation import Foundation
+from infra.apps.foundation import CloudFoundation
 from infra.apps.secrets import secret_store
 from infra.apps.storage_classes import default_storage_class
 from infra.settings.cloud import CloudSettings
@@ -17,7 +17,7 @@ class Operators(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        foundation: Foundation,
+        foundation: CloudFoundation,
         settings: CloudSettings,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:

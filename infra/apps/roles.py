@@ -3,7 +3,7 @@
 A person has a role by being in the group ``keelson:<role>``, which EKS access entries give to IAM principals.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -11,6 +11,7 @@ from pulumi_kubernetes import core, meta, rbac
 
 CI = "ci"
 SUBMITTER = "pipeline-submitter"
+_PIPELINES = "kubeflow"
 _READ = ("get", "list", "watch")
 _WRITE = (*_READ, "create", "update", "patch", "delete")
 
@@ -183,26 +184,29 @@ def rules_by_namespace(permissions: Sequence[Permission]) -> dict[str, list[Rule
 
 
 class Roles(pulumi.ComponentResource):
-    """Kubernetes roles of ``ROLES``, bound to their groups, and the account that CI submits pipeline runs by."""
+    """Kubernetes roles of ``ROLES`` in the namespaces that there are, bound to their groups, and the account that CI
+    submits pipeline runs by."""
 
-    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, namespaces: Collection[str], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("keelson:apps:Roles", name, None, opts)
         for role, permissions in ROLES.items():
             for namespace, rules in rules_by_namespace(permissions).items():
-                self._bind(name, role, namespace, rules, _group_subject(role))
-        self._submitter(name)
+                if not namespace or namespace in namespaces:
+                    self._bind(name, role, namespace, rules, _group_subject(role))
+        if _PIPELINES in namespaces:
+            self._submitter(name)
         self.register_outputs({})
 
     def _submitter(self, name: str) -> None:
-        metadata = meta.v1.ObjectMetaArgs(name=SUBMITTER, namespace="kubeflow")
+        metadata = meta.v1.ObjectMetaArgs(name=SUBMITTER, namespace=_PIPELINES)
         core.v1.ServiceAccount(
             f"{name}-{SUBMITTER}",
             metadata=metadata,
             automount_service_account_token=False,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        subject = rbac.v1.SubjectArgs(kind="ServiceAccount", name=SUBMITTER, namespace="kubeflow")
-        self._bind(name, SUBMITTER, "kubeflow", list(_PIPELINE_API), subject)
+        subject = rbac.v1.SubjectArgs(kind="ServiceAccount", name=SUBMITTER, namespace=_PIPELINES)
+        self._bind(name, SUBMITTER, _PIPELINES, list(_PIPELINE_API), subject)
 
     def _bind(self, name: str, role: str, namespace: str, rules: Sequence[Rule], subject: rbac.v1.SubjectArgs) -> None:
         child = pulumi.ResourceOptions(parent=self)

@@ -1,10 +1,11 @@
 """Secrets on the cluster: copies, kept by External Secrets, of what stands in AWS Secrets Manager."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import pulumi
 from pulumi_kubernetes import apiextensions, meta
+
+from infra.apps.foundation import Field
 
 _API = "external-secrets.io/v1"
 STORE = "aws-secrets-manager"
@@ -23,19 +24,6 @@ def secret_store(name: str, region: str, opts: pulumi.ResourceOptions) -> apiext
         spec={"provider": {"aws": {"service": "SecretsManager", "region": region}}},
         opts=opts,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Field:
-    """One value in Secrets Manager: the name of a secret whose value is a JSON object, and the object's key."""
-
-    source: pulumi.Input[str]
-    key: str
-
-
-def same_keys(source: pulumi.Input[str], keys: Iterable[str]) -> dict[str, Field]:
-    """Keys that a Kubernetes secret has from one secret in Secrets Manager, under the same names."""
-    return {key: Field(source=source, key=key) for key in keys}
 
 
 def external_secret(
@@ -69,3 +57,17 @@ def external_secret(
         },
         opts=opts,
     )
+
+
+class SecretsManager:
+    """Secrets Manager as the keeper of a stack's secrets."""
+
+    def kubernetes_secret(
+        self, title: str, *, namespace: str, name: str, fields: Mapping[str, Field], opts: pulumi.ResourceOptions
+    ) -> pulumi.Resource:
+        """See ``SecretKeeper``."""
+        return external_secret(title, namespace=namespace, name=name, fields=fields, opts=opts)
+
+    def place(self, field: Field) -> pulumi.Output[str]:
+        """See ``SecretKeeper``."""
+        return pulumi.Output.concat("secretsmanager:", field.source, f":{field.key}")

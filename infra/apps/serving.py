@@ -6,11 +6,11 @@ import pulumi
 from pulumi_kubernetes import core, meta
 
 from infra.apps.canary import CanaryServer
-from infra.apps.contract import AUTHORITY, AUTHORITY_FOLDER, LIBPQ, address
+from infra.apps.contract import AUTHORITY, AUTHORITY_FOLDER, LIBPQ, address, storage_variables
 from infra.apps.environment import NO_TELEMETRY
 from infra.apps.foundation import Foundation
 from infra.apps.workload import Check, Probes, SecretKey, Size, Workload
-from infra.settings.cloud import CloudSettings
+from infra.settings.services import ServiceSettings
 from infra.settings.traffic import content
 
 NAME = NAMESPACE = "serving"
@@ -84,7 +84,7 @@ def collector(image: pulumi.Input[str], foundation: Foundation) -> Workload:
         environment={
             **NO_TELEMETRY,
             **LIBPQ,
-            "AWS_DEFAULT_REGION": foundation.region,
+            **storage_variables(foundation),
             "KEELSON_DATA_BUCKET": foundation.buckets.data,
             # Who signs in by it may take locks, and nothing else.
             "KEELSON_PIPELINES_DATABASE": SecretKey(secret=LOCK_SECRET, key="uri"),
@@ -140,7 +140,7 @@ class Serving(pulumi.ComponentResource):
         repository: pulumi.Input[str],
         image: pulumi.Input[str],
         foundation: Foundation,
-        settings: CloudSettings,
+        settings: ServiceSettings,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("keelson:apps:Serving", name, None, opts)

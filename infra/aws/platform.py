@@ -5,7 +5,9 @@ import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
 from infra.apps.access import SECRETS
-from infra.apps.foundation import Buckets, Foundation
+from infra.apps.foundation import Buckets, CloudFoundation
+from infra.apps.namespaces import NAMESPACES
+from infra.apps.secrets import SecretsManager
 from infra.aws.budget import Budget
 from infra.aws.cluster import Cluster, kubeconfig
 from infra.aws.databases import Databases
@@ -34,7 +36,7 @@ class CloudPlatform(pulumi.ComponentResource):
         ready: What the cluster layer waits for: nodes, and the add-ons that need them.
     """
 
-    foundation: Foundation | None = None
+    foundation: CloudFoundation | None = None
     ready: list[pulumi.Resource]
 
     def __init__(self, name: str, *, settings: CloudSettings, versions: Versions) -> None:
@@ -194,7 +196,7 @@ class CloudPlatform(pulumi.ComponentResource):
         for persona, arn in roles.arns.items():
             cluster.admit(persona, arn)
 
-    def _handed_over(self, cluster: Cluster, karpenter: Karpenter, secrets: Secrets) -> Foundation:
+    def _handed_over(self, cluster: Cluster, karpenter: Karpenter, secrets: Secrets) -> CloudFoundation:
         assert self._network is not None
         assert self._databases.postgres is not None
         provider = kubernetes.Provider(
@@ -208,7 +210,7 @@ class CloudPlatform(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         buckets = self._storage.buckets
-        return Foundation(
+        return CloudFoundation(
             provider=provider,
             account_id=self._account,
             region=self._settings.region,
@@ -216,6 +218,10 @@ class CloudPlatform(pulumi.ComponentResource):
             cluster_endpoint=cluster.endpoint,
             vpc_id=self._network.vpc_id,
             vpc_cidr=str(self._settings.network.cidr),
+            namespaces=NAMESPACES,
+            # The VPC CNI gives pods addresses of the VPC.
+            pod_cidr=str(self._settings.network.cidr),
+            keeper=SecretsManager(),
             buckets=Buckets(**{purpose: bucket.bucket for purpose, bucket in buckets.items()}),
             postgres=self._databases.postgres,
             mysql=self._databases.mysql,

@@ -22,17 +22,18 @@ class KeyPair:
 
 
 class Authority:
-    """Signs the certificates of one cluster; its own key is never written down.
+    """Signs the certificates of one cluster or server; its own key is never written down.
 
     Attributes:
-        certificate: PEM, by which everyone in the cluster trusts everyone.
+        certificate: PEM, by which everyone trusts whom it signed for.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, valid: datetime.timedelta = _VALID) -> None:
+        """``valid``: for how long its own certificate and those that it signs are good."""
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name(name, ())
+        self._name, self._valid = _name(name, ()), valid
         signed = (
-            _builder(self._name, self._name, self._key)
+            _builder(self._name, self._name, self._key, valid)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs=True), critical=True)
             .sign(self._key, hashes.SHA256())
@@ -56,7 +57,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         purposes = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if hosts else [])]
         builder = (
-            _builder(_name(name, groups), self._name, key)
+            _builder(_name(name, groups), self._name, key, self._valid)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
@@ -80,7 +81,9 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> str:
     ).decode()
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, valid: datetime.timedelta
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -90,7 +93,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
         .serial_number(x509.random_serial_number())
         # Clocks that are set back a little do not refuse what was made just now.
         .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + _VALID)
+        .not_valid_after(now + valid)
     )
 
 

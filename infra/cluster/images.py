@@ -19,14 +19,16 @@ class ImageError(RuntimeError):
     """The node's container runtime does not take an image; the message is its own."""
 
 
-def of_program(name: str, program: Path, command: Sequence[str]) -> bytes:
+def of_program(name: str, program: Path, command: Sequence[str], also: Sequence[str] = ()) -> bytes:
     """An image archive with ``program`` in ``/bin`` and nothing else.
 
     Args:
         name: Repository and tag, such as ``localhost/keelson/pause:1``.
         command: What a container runs that names no command.
+        also: Other names of the program in ``/bin``.
     """
-    layer = _tar({f"bin/{program.name}": program.read_bytes()})
+    content = program.read_bytes()
+    layer = _tar({f"bin/{one}": content for one in (program.name, *also)})
     settings = {
         "architecture": "amd64",
         "os": "linux",
@@ -39,14 +41,21 @@ def of_program(name: str, program: Path, command: Sequence[str]) -> bytes:
     )
 
 
-def load(archive: bytes, layout: ClusterLayout) -> None:
+def load(archive: bytes | Path, layout: ClusterLayout) -> None:
     """Hand an image to the real node of a cluster.
+
+    Args:
+        archive: Of Docker's or OCI's kind; its content, or its file.
 
     Raises:
         ImageError: The runtime does not take it.
     """
     command = [*enclosure.inside(layout), *_CTR]
-    done = subprocess.run(command, input=archive, capture_output=True, check=False)
+    if isinstance(archive, Path):
+        with archive.open("rb") as file:
+            done = subprocess.run(command, stdin=file, capture_output=True, check=False)
+    else:
+        done = subprocess.run(command, input=archive, capture_output=True, check=False)
     if done.returncode != 0:
         raise ImageError(f"the node takes no image: {done.stderr.decode().strip()[-500:]}")
 

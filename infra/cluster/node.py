@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from infra.cluster import control_groups, enclosure, images
+from infra.cluster import control_groups, enclosure, images, volumes
 from infra.cluster.api import Api
 from infra.cluster.control_plane import Plan, pair
 from infra.cluster.layout import ClusterLayout
@@ -20,7 +20,7 @@ from infra.local.program import Program
 NAME = "keelson"
 # The image that holds a pod's network; it is made here and handed to the node.
 SANDBOX_IMAGE = "localhost/keelson/pause:1"
-TOOLS = ("kubelet", "kube-proxy", "coredns")
+TOOLS = ("kubelet", "kube-proxy", "coredns", volumes.TOOL)
 NAME_SERVER = "system:coredns"
 
 # Of Debian's busybox-static: it needs no library.
@@ -61,7 +61,7 @@ def _is_static(program: Path) -> bool:
 
 def programs(plan: Plan) -> list[Program]:
     """Everything of the node, in the order in which its parts need each other."""
-    return [_containerd(plan), _kubelet(plan), _proxy(plan), _name_server(plan)]
+    return [_containerd(plan), _kubelet(plan), _proxy(plan), _name_server(plan), volumes.provisioner(plan)]
 
 
 def forwarder(plan: Plan) -> Program:
@@ -76,14 +76,16 @@ def in_network(one: Program) -> Program:
 
 
 def furnish(layout: ClusterLayout, api: Api) -> None:
-    """Give the node its image and its name server's objects, and return when it is ready for pods.
+    """Give the node its images and the objects of its name server and volumes, and return when it is ready for pods.
 
     Raises:
         NodeError: It is not ready within a minute.
     """
     pause = images.of_program(SANDBOX_IMAGE, _BUSYBOX, ["/bin/busybox", "sleep", "2147483647"])
+    helper = images.of_program(volumes.HELPER_IMAGE, _BUSYBOX, ["/bin/sh"], volumes.HELPER_PROGRAMS)
     _insist(lambda: images.load(pause, layout))
-    for one in objects():
+    images.load(helper, layout)
+    for one in (*objects(), *volumes.objects()):
         api.apply(one)
     _insist(lambda: _expect_ready(api))
 

@@ -7,7 +7,6 @@ from infra.aws import naming
 from infra.aws.naming import PROJECT
 from infra.render import engine
 from infra.settings.cloud import CloudSettings
-from infra.settings.local import LocalSettings
 
 
 class StackError(ValueError):
@@ -49,13 +48,15 @@ def load(name: str) -> Stack:
     """The stack as its file describes it.
 
     Raises:
-        StackError: There is no such stack, it is the local one, or a setting is wrong.
+        StackError: There is no such stack, it is one without AWS, or a setting is wrong.
     """
+    if name == "cluster":
+        raise StackError("Stack 'cluster' has nothing in AWS: its cluster is yours to look after.")
     if name == "local":
         raise StackError("Stack 'local' runs on this machine: use `make up` and `make down`.")
     try:
         chosen = settings.load(name, PROJECT, engine.stack_file(name))
     except (FileNotFoundError, settings.SettingsError) as error:
         raise StackError(str(error)) from None
-    assert not isinstance(chosen, LocalSettings)
+    assert isinstance(chosen, CloudSettings)
     return Stack(settings=chosen)

@@ -11,11 +11,13 @@ from infra.policies.report import listing, report
 from infra.policies.review import review
 from infra.policies.rules import RULES
 from infra.render.engine import record
-from infra.settings import STACKS
+from infra.settings import KUBERNETES_STACKS
 
 
 def main(
-    stack: Annotated[list[str] | None, typer.Option(help="Name of a cloud stack; all of them by default.")] = None,
+    stack: Annotated[
+        list[str] | None, typer.Option(help="Name of a stack on Kubernetes; all of them by default.")
+    ] = None,
     rules: Annotated[
         bool, typer.Option("--rules", help="Print the rules as a Markdown table, and nothing else.")
     ] = False,
@@ -24,13 +26,13 @@ def main(
     if rules:
         print(listing(RULES))
         return
-    unknown = [name for name in stack or () if name not in STACKS]
+    unknown = [name for name in stack or () if name not in KUBERNETES_STACKS]
     if unknown:
-        print(f"'{unknown[0]}' is no cloud stack; give one of {', '.join(STACKS)}.")
+        print(f"'{unknown[0]}' is no stack on Kubernetes; give one of {', '.join(KUBERNETES_STACKS)}.")
         raise typer.Exit(2)
     console = Console(markup=False)
     try:
-        broken = [report(name, RULES, review(stack_of(record(name))), console) for name in stack or STACKS]
+        broken = [report(name, RULES, review(stack_of(record(name))), console) for name in stack or KUBERNETES_STACKS]
     except (RunError, FileNotFoundError) as error:
         print(error)
         raise typer.Exit(2) from None

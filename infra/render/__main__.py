@@ -14,17 +14,17 @@ from rich.console import Console
 from infra.render.engine import record
 from infra.render.manifests import RenderError
 from infra.render.write import files, write
-from infra.settings import STACKS
+from infra.settings import KUBERNETES_STACKS
 
 
 def main(
-    stack: Annotated[str, typer.Option(help=f"one of {', '.join(STACKS)}")],
+    stack: Annotated[str, typer.Option(help=f"one of {', '.join(KUBERNETES_STACKS)}")],
     out: Annotated[Path, typer.Option(help="folder to write; a former render there is replaced")],
 ) -> None:
     """Write everything that a stack would ask AWS and Kubernetes for as files that can be read and compared."""
     console = Console(stderr=True)
-    if stack not in STACKS:
-        sys.exit(f"make render: stack '{stack}' is not known; allowed: {', '.join(STACKS)}.")
+    if stack not in KUBERNETES_STACKS:
+        sys.exit(f"make render: stack '{stack}' is not known; allowed: {', '.join(KUBERNETES_STACKS)}.")
     try:
         with console.status(f"running the program of {stack}"):
             recording = record(stack)

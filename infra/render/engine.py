@@ -19,6 +19,7 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from infra.render import placeholders
 from infra.render.recording import HIDDEN, Recording, Resource, in_order
+from infra.self_hosted import credentials
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "keelson"
@@ -77,6 +78,10 @@ def stack_file(stack: str) -> dict[str, Any]:
     return {key: value for key, value in config.items() if not (isinstance(value, dict) and "secure" in value)}
 
 
+# Its values are secrets, which a recording never holds.
+_CREDENTIALS = "pulumi-python:dynamic/self_hosted:Credentials"
+
+
 class _Provider(pulumi.runtime.Mocks):
     """Answers as providers would, with placeholders for what they alone know."""
 
@@ -84,6 +89,8 @@ class _Provider(pulumi.runtime.Mocks):
         self.calls: set[str] = set()
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        if args.typ == _CREDENTIALS:
+            return f"<{args.name}.id>", {**args.inputs, "values": credentials.make()}
         return f"<{args.name}.id>", placeholders.outputs(args.typ, args.name, args.inputs)
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:

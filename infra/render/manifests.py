@@ -55,6 +55,8 @@ class Addition:
 def manifests(recording: Recording) -> dict[str, str]:
     """``{"kubernetes/<namespace>/<Kind>-<name>.yaml": text}``; objects of no namespace are in ``_cluster``.
 
+    Secrets are below ``secrets`` instead: their values are not in them, so that nobody must apply them.
+
     Raises:
         RenderError: Two resources are the same Kubernetes object, so that they would overwrite each other.
     """
@@ -122,7 +124,8 @@ def additions_files(recording: Recording) -> dict[str, str]:
 def _path(resource: Resource) -> str:
     metadata = resource.inputs.get("metadata") or {}
     name, namespace = metadata.get("name") or resource.name, metadata.get("namespace") or "_cluster"
-    return f"kubernetes/{_safe(namespace)}/{file_name(resource.inputs['kind'], name)}.yaml"
+    folder = "secrets" if resource.inputs["kind"] == "Secret" else "kubernetes"
+    return f"{folder}/{_safe(namespace)}/{file_name(resource.inputs['kind'], name)}.yaml"
 
 
 def _is_object(resource: Resource) -> bool:

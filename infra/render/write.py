@@ -51,16 +51,26 @@ def files(recording: Recording) -> dict[str, str]:
             {
                 **manifests(recording),
                 **additions_files(recording),
-                **_aws_files(recording),
+                **_of_account(recording),
+                **_provider_files(recording),
                 "README.md": _index(recording),
                 "components.json": as_json(_components(recording)),
-                "cost.md": cost.report(recording).markdown(),
                 "graph.svg": graph.svg(recording),
-                "iam.md": matrix.document(recording),
                 "images.txt": images.listing(recording),
             }.items()
         )
     )
+
+
+def _of_account(recording: Recording) -> dict[str, str]:
+    """What is asked of AWS, what it may do and what it costs; nothing where a stack asks it for nothing."""
+    if not recording.of_package("aws"):
+        return {}
+    return {
+        **_aws_files(recording),
+        "cost.md": cost.report(recording).markdown(),
+        "iam.md": matrix.document(recording),
+    }
 
 
 def write(rendered: Mapping[str, str], out: Path) -> None:
@@ -108,13 +118,21 @@ def _refuse_others(out: Path) -> None:
 
 
 def _aws_files(recording: Recording) -> dict[str, str]:
-    """``aws/<service>/<Kind>-<name>.json``, and the providers' own settings."""
-    places = paths(recording)
+    """``aws/<service>/<Kind>-<name>.json``."""
+    return _as_files(
+        recording,
+        [(f"aws/{_service(one)}/{file_name(one.kind, one.name)}.json", one) for one in recording.of_package("aws")],
+    )
+
+
+def _provider_files(recording: Recording) -> dict[str, str]:
+    """``providers/<Kind>-<name>.json``, the providers' own settings."""
     providers = [one for one in recording.resources if one.package == "pulumi" and not one.component]
-    made = [
-        *((f"aws/{_service(one)}/{file_name(one.kind, one.name)}.json", one) for one in recording.of_package("aws")),
-        *((f"providers/{file_name(one.kind, one.name)}.json", one) for one in providers),
-    ]
+    return _as_files(recording, [(f"providers/{file_name(one.kind, one.name)}.json", one) for one in providers])
+
+
+def _as_files(recording: Recording, made: list[tuple[str, Resource]]) -> dict[str, str]:
+    places = paths(recording)
     return {path: as_json(_described(one, places)) for path, one in one_file_each(made).items()}
 
 
@@ -159,12 +177,17 @@ def _index(recording: Recording) -> str:
 
 
 def _contents(recording: Recording) -> Iterator[list[str]]:
-    objects, others = len(manifests(recording)), len(additions(recording))
+    found, others = manifests(recording), len(additions(recording))
+    secrets = len([path for path in found if path.startswith("secrets/")])
+    objects, of_aws = len(found) - secrets, len(recording.of_package("aws"))
     yield ["[graph.svg](graph.svg)", "all resources by component, and what needs what"]
-    yield ["[iam.md](iam.md)", "who may do what in AWS and why; every wildcard"]
-    yield ["[cost.md](cost.md)", "what it costs a month"]
-    yield ["[aws/](aws/)", f"{len(recording.of_package('aws'))} resources: inputs, order, protection; policies as JSON"]
+    if of_aws:
+        yield ["[iam.md](iam.md)", "who may do what in AWS and why; every wildcard"]
+        yield ["[cost.md](cost.md)", "what it costs a month"]
+        yield ["[aws/](aws/)", f"{of_aws} resources: inputs, order, protection; policies as JSON"]
     yield ["[kubernetes/](kubernetes/)" if objects else "kubernetes/", f"{objects} objects as manifests, by namespace"]
+    if secrets:
+        yield ["[secrets/](secrets/)", f"{secrets} Secrets without their values, not to be applied"]
     yield ["[charts.md](charts.md)", f"{others} charts and kustomizations by their pinned source, with their values"]
     yield ["[images.txt](images.txt)", f"{len(images.images(recording))} images and what uses them"]
     yield ["[components.json](components.json)", "the tree of components, and what each as a whole waits for"]

@@ -1,4 +1,4 @@
-"""The renders that are scanned: each cloud stack as its file says, and with every optional part on."""
+"""The renders that are scanned: each stack on Kubernetes as its file says, and with every optional part on."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -6,11 +6,12 @@ from typing import Any
 
 from infra.render.engine import record, stack_file
 from infra.render.manifests import manifests
-from infra.settings import STACKS
+from infra.settings import KUBERNETES_STACKS, STACKS
 
 # Parts that a stack has only with these settings: the served bundle, public pages and their sign-in.
+_ANYWHERE: Mapping[str, Any] = {"keelson:bundle": "trip_duration:0123456789abcdef"}
 _OPTIONAL: Mapping[str, Any] = {
-    "keelson:bundle": "trip_duration:0123456789abcdef",
+    **_ANYWHERE,
     "keelson:sign-in": {
         "domain": "example.org",
         "certificate-arn": "arn:aws:acm:us-east-1:123456789012:certificate/example",
@@ -22,10 +23,12 @@ _OPTIONAL: Mapping[str, Any] = {
 
 
 def write(folder: Path, say: Callable[[str], None]) -> list[Path]:
-    """Write the Kubernetes objects of every cloud stack below ``folder``, as ``<stack>`` and ``<stack>-complete``."""
+    """Write the Kubernetes objects of every stack on Kubernetes below ``folder``, as ``<stack>`` and
+    ``<stack>-complete``."""
     made: list[Path] = []
-    for stack in STACKS:
-        for name, settings in ((stack, {}), (f"{stack}-complete", _OPTIONAL)):
+    for stack in KUBERNETES_STACKS:
+        optional = _OPTIONAL if stack in STACKS else _ANYWHERE
+        for name, settings in ((stack, {}), (f"{stack}-complete", optional)):
             say(f"rendering {name}")
             for path, text in manifests(record(stack, {**stack_file(stack), **settings})).items():
                 file = folder / name / path

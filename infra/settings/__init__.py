@@ -12,18 +12,33 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from infra.settings.cloud import STACKS, CloudSettings
+from infra.settings.cluster import ClusterSettings
 from infra.settings.local import PORTS_PER_STACK, LocalSettings
 from infra.settings.schema import Settings, kebab
 from infra.settings.traffic import TrafficSettings
 
-__all__ = ["PORTS_PER_STACK", "STACKS", "CloudSettings", "LocalSettings", "SettingsError", "TrafficSettings", "load"]
+__all__ = [
+    "KUBERNETES_STACKS",
+    "PORTS_PER_STACK",
+    "STACKS",
+    "CloudSettings",
+    "ClusterSettings",
+    "LocalSettings",
+    "SettingsError",
+    "TrafficSettings",
+    "load",
+]
+
+
+# The stacks that can be rendered: the cloud's, and the one on any Kubernetes.
+KUBERNETES_STACKS = (*STACKS, "cluster")
 
 
 class SettingsError(ValueError):
     """A stack file has a wrong key, type or value. The message is one sentence that names all three."""
 
 
-def load(stack: str, project: str, config: Mapping[str, Any]) -> LocalSettings | CloudSettings:
+def load(stack: str, project: str, config: Mapping[str, Any]) -> LocalSettings | CloudSettings | ClusterSettings:
     """Validate the configuration of one stack.
 
     Args:
@@ -36,13 +51,17 @@ def load(stack: str, project: str, config: Mapping[str, Any]) -> LocalSettings |
         SettingsError: Unknown stack, unknown key, wrong type, or value out of range.
     """
     given = {key.split(":", 1)[1]: _typed(value) for key, value in config.items() if key.startswith(f"{project}:")}
-    model: type[LocalSettings] | type[CloudSettings]
+    model: type[LocalSettings] | type[CloudSettings] | type[ClusterSettings]
     if stack == "local":
         model = LocalSettings
+    elif stack == "cluster":
+        model, given = ClusterSettings, {**given, "stack": stack}
     elif stack in STACKS:
         model, given = CloudSettings, {**_merged(STACKS[stack], given), "stack": stack}
     else:
-        raise SettingsError(f"Stack '{stack}' is not known; allowed: {', '.join(sorted({*STACKS, 'local'}))}.")
+        raise SettingsError(
+            f"Stack '{stack}' is not known; allowed: {', '.join(sorted({*STACKS, 'cluster', 'local'}))}."
+        )
     try:
         return model.model_validate(given)
     except ValidationError as error:

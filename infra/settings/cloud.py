@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from infra.settings.schema import Settings
-from infra.settings.traffic import TrafficSettings
+from infra.settings.services import ServiceSettings
 
 # Addresses of Kubernetes services; EKS refuses a VPC that has them too.
 SERVICES = IPv4Network("172.20.0.0/16")
+# The storage class that the cluster layer makes (infra/apps/storage_classes.py).
+DISK_CLASS = "gp3"
 _PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 
 
@@ -111,18 +113,6 @@ class Database(Settings):
     ] = None
 
 
-class Images(Settings):
-    """Where container images come from."""
-
-    prefix: Annotated[
-        str | None,
-        Field(
-            pattern=r"^[a-z0-9.-]+(?::[0-9]+)?(?:/[a-z0-9._-]+)*$",
-            description="registry put before every image, for a cluster without internet; see `images.txt` of a render",
-        ),
-    ] = None
-
-
 class SignIn(Settings):
     """The public name of the stack's pages, and the OpenID Connect provider that signs people in."""
 
@@ -158,10 +148,9 @@ class People(Settings):
     reviewer: tuple[str, ...] = ()
 
 
-class CloudSettings(Settings):
+class CloudSettings(ServiceSettings):
     """Settings of one cloud stack."""
 
-    stack: Annotated[Literal["dev", "staging", "prod"], Field(description="name of the stack")]
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(?:-[a-z]+)+-[1-9]$", description="AWS region")] = "us-east-1"
     account_id: Annotated[
         str | None,
@@ -176,7 +165,6 @@ class CloudSettings(Settings):
     workers: Workers
     gpu: Gpu
     database: Database
-    images: Images = Images()
     sign_in: Annotated[
         SignIn | None,
         Field(description="without it no page is public: they are reached by `kubectl port-forward`"),
@@ -195,20 +183,44 @@ class CloudSettings(Settings):
     replica_region: Annotated[
         str | None, Field(pattern=r"^[a-z]{2}(?:-[a-z]+)+-[1-9]$", description="region that buckets are copied to")
     ] = None
-    replicas: Annotated[int, Field(ge=1, le=10, description="copies of each service that people or models wait for")]
     paused: Annotated[
         bool, Field(description="only what holds data remains: buckets, key, images, snapshots; set by `make pause`")
     ] = False
-    bundle: Annotated[
-        str | None,
-        Field(
-            pattern=r"^[a-z0-9_-]+:[a-z0-9.-]+$",
-            description="repository:tag of the deployed bundle's image in the stack's registry",
-        ),
-    ] = None
-    traffic: Annotated[
-        TrafficSettings | None, Field(description="the model versions of the deployed bundle that answer")
-    ] = None
+
+    @property
+    def domain(self) -> str | None:
+        """See ``ServiceSettings``."""
+        return None if self.sign_in is None else self.sign_in.domain
+
+    @property
+    def pipeline_cpus(self) -> int:
+        """See ``ServiceSettings``."""
+        return self.workers.cpu_limit
+
+    @property
+    def pipeline_gpus(self) -> int:
+        """See ``ServiceSettings``."""
+        return self.gpu.limit
+
+    @property
+    def monthly_budget(self) -> int:
+        """See ``ServiceSettings``."""
+        return self.budget.monthly
+
+    @property
+    def tells_of_alerts(self) -> bool:
+        """See ``ServiceSettings``."""
+        return self.alert_webhook
+
+    @property
+    def keeps_logs(self) -> bool:
+        """See ``ServiceSettings``."""
+        return True
+
+    @property
+    def disk_class(self) -> str:
+        """See ``ServiceSettings``."""
+        return DISK_CLASS
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -216,8 +228,6 @@ class CloudSettings(Settings):
             raise ValueError("replica-region must differ from region")
         if self.protect and self.paused:
             raise ValueError("paused cannot be combined with protect: a protected database is not taken down")
-        if self.traffic is not None and self.bundle is None:
-            raise ValueError("traffic names model versions of a bundle, and no bundle is set")
         return self
 
 

@@ -130,19 +130,43 @@ def test_two_servers_answer_by_the_name_of_their_service(
     node: ClusterLayout, api: Api, servers: set[str], eventually: Wait
 ) -> None:
     script = "for i in $(/bin/busybox seq 40); do /bin/busybox wget -q -O - http://web.web.svc.cluster.local/; done"
-    metadata = {"name": "caller", "namespace": NAMESPACE}
-    api.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": a_spec(script, restartPolicy="Never")})
+    told = told_by("caller", a_spec(script, restartPolicy="Never"), node, api, eventually).split()
+    assert len(told) == 40, told
+    assert set(told) == servers
+
+
+def told_by(name: str, spec: Manifest, node: ClusterLayout, api: Api, eventually: Wait) -> str:
+    """What a pod prints that ends by itself."""
+    metadata = {"name": name, "namespace": NAMESPACE}
+    api.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
 
     def ended() -> str | None:
-        found = api.get("v1", "Pod", "caller", NAMESPACE)
+        found = api.get("v1", "Pod", name, NAMESPACE)
         phase = found["status"]["phase"] if found else ""
         return phase if phase in ("Succeeded", "Failed") else None
 
     phase = eventually(ended, 60)
-    core = kubernetes.CoreV1Api(cluster_api.connect(node.kubeconfig))
-    told = str(core.read_namespaced_pod_log("caller", NAMESPACE)).split()
-    assert (phase, len(told)) == ("Succeeded", 40), told
-    assert set(told) == servers
+    told = str(kubernetes.CoreV1Api(cluster_api.connect(node.kubeconfig)).read_namespaced_pod_log(name, NAMESPACE))
+    assert phase == "Succeeded", told
+    return told
+
+
+def test_a_claim_is_bound_and_what_is_written_outlives_the_pod(node: ClusterLayout, api: Api, eventually: Wait) -> None:
+    claim: Manifest = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "kept", "namespace": NAMESPACE},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Mi"}}},
+    }
+    api.apply(claim)
+    volumes = [{"name": "pages", "persistentVolumeClaim": {"claimName": "kept"}}]
+    for name, script in (("writes", "echo it is kept > /pages/note"), ("reads", "/bin/busybox cat /pages/note")):
+        spec = {**a_spec(script, restartPolicy="Never"), "volumes": volumes}
+        told = told_by(name, spec, node, api, eventually)
+        api.delete({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE}}, now=True)
+    assert told == "it is kept\n"
+    api.delete(claim)
+    eventually(lambda: not api.every("v1", "PersistentVolume"), 60)
 
 
 def test_a_killed_server_is_replaced(api: Api, servers: set[str], eventually: Wait) -> None:

@@ -89,7 +89,9 @@ def test_a_wrong_setting_is_refused_by_one_sentence_that_names_it(config: dict[s
 
 
 def test_an_unknown_stack_is_refused_by_name() -> None:
-    with pytest.raises(settings.SettingsError, match=r"'lokal' is not known; allowed: dev, local, prod, staging"):
+    with pytest.raises(
+        settings.SettingsError, match=r"'lokal' is not known; allowed: cluster, dev, local, prod, staging"
+    ):
         settings.load("lokal", "keelson", {})
 
 

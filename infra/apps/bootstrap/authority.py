@@ -9,13 +9,17 @@ from .vault import BootstrapError
 _TIMEOUT_SECONDS = 30
 
 
-def fetch(address: str, stored: str | None) -> str:
-    """The certificate authority of the servers, or the one stored before where it cannot be had.
+def fetch(address: str | None, stored: str | None) -> str:
+    """The certificate authority of the servers, or the one stored before where there is no address or it is not there.
 
     Raises:
         BootstrapError: Neither can be had.
     """
+    if address is None and stored:
+        return stored
     try:
+        if address is None:
+            raise FileNotFoundError("the plan names no address")
         with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
             found = answer.read().decode()
         ssl.create_default_context(cadata=found)

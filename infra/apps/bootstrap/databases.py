@@ -16,11 +16,11 @@ import boto3
 import psycopg
 import pymysql
 import tenacity
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict
 
-from . import authority, mysql, postgres
-from .vault import BootstrapError, Values, Vault, completed, new_password
+from . import authority, buckets, mysql, postgres
+from .vault import BootstrapError, Folder, Values, Vault, completed, new_password
 
 POSTGRES_APPLICATIONS: Mapping[str, str] = {
     "mlflow-database": "mlflow",
@@ -56,26 +56,43 @@ class Mysql(_Frozen):
     master_folder: Path | None = None
 
 
+class Storage(_Frozen):
+    """The S3 server, the secret with its keys, and the buckets that must be there."""
+
+    endpoint: str
+    secret: str
+    buckets: Sequence[str]
+
+
 class Plan(_Frozen):
     """What to do.
 
     Attributes:
-        authority: Address of the certificate authority of the servers, in PEM.
-        secrets: Names in Secrets Manager by short name.
+        authority: Address of the certificate authority of the servers, in PEM; without one it is in the secrets.
+        mysql: ``None`` where no application needs it.
+        storage: ``None`` where buckets are made by others.
+        secrets: Names by short name: in Secrets Manager, or of folders in ``secrets_folder``.
+        secrets_folder: Where secrets are files, which are complete before the bootstrap runs.
+        patience_seconds: How long servers may take to answer that are started at the same time.
     """
 
     region: str
-    authority: str
+    authority: str | None = None
     postgres: Postgres
-    mysql: Mysql
+    mysql: Mysql | None = None
+    storage: Storage | None = None
     secrets: Mapping[str, str]
+    secrets_folder: Path | None = None
+    patience_seconds: int = 0
 
 
 class Bootstrap:
     """One run of a plan."""
 
-    def __init__(self, plan: Plan, client: Any, say: Callable[[str], None] = print) -> None:
-        self._plan, self._vault, self._say = plan, Vault(client), say
+    def __init__(self, plan: Plan, client: Any = None, say: Callable[[str], None] = print) -> None:
+        """``client``: of Secrets Manager, where the plan has no folder of secrets."""
+        self._plan, self._say = plan, say
+        self._vault = Vault(client) if plan.secrets_folder is None else Folder(plan.secrets_folder)
 
     def run(self) -> None:
         """Do all of the plan, telling of each step.
@@ -90,12 +107,20 @@ class Bootstrap:
             file.write(trusted)
             file.flush()
             self.make_postgres(trusted, file.name)
-            self.make_mysql(file.name)
-        self.make_passwords()
+            if self._plan.mysql is not None:
+                self.make_mysql(self._plan.mysql, file.name)
+        if self._plan.storage is not None:
+            self.make_buckets(self._plan.storage)
+        if self._plan.secrets_folder is None:
+            self.make_passwords()
 
     def make_postgres(self, trusted: str, file: str) -> None:
         """Databases of Postgres; ``trusted`` is the text of the certificate authority in ``file``."""
         connect = self._postgres_connections(file)
+        try:
+            self._patiently(psycopg.OperationalError)(connect).close()
+        except psycopg.Error as error:
+            raise BootstrapError(f"Postgres at {self._plan.postgres.host}: {error}") from error
         for short, name in POSTGRES_APPLICATIONS.items():
             password = self._postgres_password(short, name, name, trusted)
             try:
@@ -111,22 +136,46 @@ class Bootstrap:
                 raise BootstrapError(f"Postgres at {self._plan.postgres.host}: {error}") from error
             self._say(f"{name} may sign in to {database}, its password was {'set' if was_set else 'kept'}")
 
-    def make_mysql(self, file: str) -> None:
+    def make_mysql(self, server: Mysql, file: str) -> None:
         """Databases of MySQL; the certificate authority is in ``file``."""
-        server = self._plan.mysql
         place = {"username": mysql.USER, "host": server.host, "port": str(server.port)}
         values = self._complete(MYSQL_SECRET, place, {"password": new_password})
         try:
-            mysql.make(self._mysql_connections(file), mysql.USER, mysql.DATABASES, values["password"])
+            mysql.make(self._mysql_connections(server, file), mysql.USER, mysql.DATABASES, values["password"])
         except pymysql.MySQLError as error:
             raise BootstrapError(f"MySQL at {server.host}: {error}") from error
         self._say(f"MySQL databases {', '.join(mysql.DATABASES)} are ready")
+
+    def make_buckets(self, storage: Storage) -> None:
+        """Buckets of the S3 server."""
+        keys = self._vault.read(storage.secret)
+        client = boto3.client(
+            "s3",
+            endpoint_url=storage.endpoint,
+            region_name=self._plan.region,
+            aws_access_key_id=keys["access-key-id"],
+            aws_secret_access_key=keys["secret-access-key"],
+        )
+        try:
+            self._patiently(BotoCoreError)(buckets.make, client, storage.buckets)
+        except ClientError as error:
+            raise BootstrapError(f"the S3 server at {storage.endpoint}: {error}") from error
+        self._say(f"buckets {', '.join(storage.buckets)} are ready")
 
     def make_passwords(self) -> None:
         """Secrets that no database knows of."""
         self._complete("grafana", {"admin-user": "keelson"}, {"admin-password": new_password})
         # oauth2-proxy takes 16, 24 or 32 characters.
         self._complete("sign-in", {}, {"cookie-secret": lambda: secrets.token_hex(16)})
+
+    def _patiently(self, *failures: type[Exception]) -> tenacity.Retrying:
+        """Repeats what a server refuses that is still starting."""
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(failures),
+            wait=tenacity.wait_fixed(2),
+            stop=tenacity.stop_after_delay(self._plan.patience_seconds),
+            reraise=True,
+        )
 
     def _secret(self, short: str) -> str:
         try:
@@ -166,8 +215,8 @@ class Bootstrap:
 
         return connect
 
-    def _mysql_connections(self, authority_file: str) -> Callable[..., Any]:
-        server, account = self._plan.mysql, self._mysql_master()
+    def _mysql_connections(self, server: Mysql, authority_file: str) -> Callable[..., Any]:
+        account = self._mysql_master(server)
         # Inside the cluster the server has no certificate that anybody could check; network policies keep others away.
         encrypted = {"ssl_ca": authority_file, "ssl_verify_identity": True} if server.master_secret else {}
         # A server inside the cluster may still be starting.
@@ -189,8 +238,7 @@ class Bootstrap:
             )
         )
 
-    def _mysql_master(self) -> Values:
-        server = self._plan.mysql
+    def _mysql_master(self, server: Mysql) -> Values:
         if server.master_secret is not None:
             return self._vault.read(server.master_secret)
         if server.master_folder is None:
@@ -202,7 +250,8 @@ def main(arguments: Sequence[str]) -> None:
     """Run the plan in the file that is the one argument."""
     plan = Plan.model_validate_json(Path(arguments[0]).read_text())
     try:
-        Bootstrap(plan, boto3.client("secretsmanager", region_name=plan.region)).run()
+        client = boto3.client("secretsmanager", region_name=plan.region) if plan.secrets_folder is None else None
+        Bootstrap(plan, client).run()
     except (BootstrapError, BotoCoreError) as error:
         sys.exit(f"the bootstrap of databases ended: {error}")
 

@@ -1,8 +1,9 @@
-"""Secrets Manager secrets as dictionaries, and what is generated into them."""
+"""Secrets as dictionaries, be they in Secrets Manager or in a folder, and what is generated into them."""
 
 import json
 import secrets
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -45,6 +46,40 @@ class Vault:
             self._client.put_secret_value(SecretId=name, SecretString=json.dumps(values, sort_keys=True))
         except ClientError as error:
             raise BootstrapError(f"secret {name} cannot be written: {error}") from error
+
+
+class Folder:
+    """Secrets that are complete before the bootstrap runs: a folder each, with a file for each value."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self, name: str) -> Values:
+        """The secret's values.
+
+        Raises:
+            BootstrapError: There is no such secret.
+        """
+        try:
+            # A kubelet puts folders beside the files, which begin with two dots.
+            files = [one for one in (self._folder / name).iterdir() if not one.name.startswith("..")]
+            return {file.name: file.read_text() for file in files}
+        except OSError as error:
+            raise BootstrapError(f"secret {name} cannot be read: {error}") from error
+
+    def write(self, name: str, values: Values) -> None:
+        """See that the secret has these values: it is not the bootstrap's to change.
+
+        Raises:
+            BootstrapError: It has others, or lacks some.
+        """
+        stored = self.read(name)
+        wrong = sorted(key for key in values if stored.get(key) != values[key])
+        if wrong:
+            raise BootstrapError(
+                f"secret {name} lacks {', '.join(wrong)}, or has values that do not fit the stack; make the stack's "
+                "secrets anew"
+            )
 
 
 def _is_empty(error: ClientError) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 
 from infra.apps.database_bootstrap import MYSQL_HOST, MYSQL_PORT
-from infra.apps.foundation import Foundation
+from infra.apps.foundation import CloudFoundation
 from infra.apps.kubeflow.images import pinned
 from infra.apps.priority import BATCH
 from infra.apps.workload import USER
@@ -36,7 +36,7 @@ _KEPT_SECONDS = 3600
 Data = Mapping[str, pulumi.Input[str]]
 
 
-def config_maps(foundation: Foundation, settings: CloudSettings) -> dict[str, Data]:
+def config_maps(foundation: CloudFoundation, settings: CloudSettings) -> dict[str, Data]:
     """Every ConfigMap of the stack, ``{name: data}``."""
     return {
         INSTALL: install(foundation, settings),
@@ -56,7 +56,7 @@ def endpoint(region: str) -> str:
     return f"s3.{region}.amazonaws.com"
 
 
-def install(foundation: Foundation, settings: CloudSettings) -> dict[str, pulumi.Input[str]]:
+def install(foundation: CloudFoundation, settings: CloudSettings) -> dict[str, pulumi.Input[str]]:
     """Values that deployments take as variables, under upstream's names where it has one."""
     server = foundation.mysql
     return {
@@ -84,7 +84,7 @@ def install(foundation: Foundation, settings: CloudSettings) -> dict[str, pulumi
     }
 
 
-def server(foundation: Foundation) -> pulumi.Output[str]:
+def server(foundation: CloudFoundation) -> pulumi.Output[str]:
     """The API server's whole configuration file.
 
     The one in the image has static keys for its object store, and sends each run to an MLflow that is not there.
@@ -110,7 +110,7 @@ def server(foundation: Foundation) -> pulumi.Output[str]:
     )
 
 
-def launcher(foundation: Foundation) -> dict[str, pulumi.Input[str]]:
+def launcher(foundation: CloudFoundation) -> dict[str, pulumi.Input[str]]:
     """Where steps put artifacts, and that they sign in by their own service account.
 
     A pipeline root with a query string would bypass ``providers``, so there is none.
@@ -129,7 +129,7 @@ def launcher(foundation: Foundation) -> dict[str, pulumi.Input[str]]:
     }
 
 
-def workflows(foundation: Foundation, settings: CloudSettings) -> dict[str, pulumi.Input[str]]:
+def workflows(foundation: CloudFoundation, settings: CloudSettings) -> dict[str, pulumi.Input[str]]:
     """Configuration of Argo Workflows. Its values are YAML, of which JSON is a part."""
     repository = {
         "archiveLogs": True,

@@ -14,11 +14,11 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes import apiextensions, core, meta
 
 from infra.apps.application import digest_of
-from infra.apps.foundation import Foundation
+from infra.apps.foundation import CloudFoundation, same_keys
 from infra.apps.kubeflow import configuration
 from infra.apps.kubeflow.admission import StepAdmission
 from infra.apps.kubeflow.images import pulled, with_pinned_images
-from infra.apps.secrets import external_secret, same_keys
+from infra.apps.secrets import external_secret
 from infra.settings.cloud import CloudSettings
 from infra.versions import versions
 
@@ -37,7 +37,7 @@ class KubeflowPipelines(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        foundation: Foundation,
+        foundation: CloudFoundation,
         settings: CloudSettings,
         *,
         needs: Sequence[pulumi.Resource] = (),
@@ -81,7 +81,7 @@ class KubeflowPipelines(pulumi.ComponentResource):
             for title, data in values.items()
         ]
 
-    def _secrets(self, foundation: Foundation, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+    def _secrets(self, foundation: CloudFoundation, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
         """What the database lets in by, and what the page signs its own links with, which nobody else knows."""
         metadata = meta.v1.ObjectMetaArgs(name=PAGE_SECRET, namespace=NAMESPACE)
         generator = apiextensions.CustomResource(

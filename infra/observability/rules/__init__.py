@@ -8,12 +8,28 @@ from infra.observability.rules import capacity, limits, models, objectives, part
 from infra.observability.rules.limits import LOCAL, Limits
 from infra.observability.rules.rule import Alert, Group, Recording, Rule, written
 
-__all__ = ["LOCAL", "Alert", "Group", "Limits", "Recording", "Rule", "file", "of_cluster", "of_local_stack"]
+__all__ = [
+    "LOCAL",
+    "Alert",
+    "Group",
+    "Limits",
+    "Recording",
+    "Rule",
+    "file",
+    "of_any_cluster",
+    "of_cluster",
+    "of_local_stack",
+]
 
 
 def of_cluster(monthly_budget: int) -> tuple[Group, ...]:
     """The rules of a stack in the cloud that may cost so many USD a month."""
     return (*_everywhere(limits.of_cluster(monthly_budget)), *capacity.groups())
+
+
+def of_any_cluster() -> tuple[Group, ...]:
+    """The rules of a stack on any Kubernetes, which pays for nothing that the program makes."""
+    return (*_everywhere(limits.of_cluster(0)), *capacity.of_any_cluster())
 
 
 def of_local_stack() -> tuple[Group, ...]:

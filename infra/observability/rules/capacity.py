@@ -128,6 +128,11 @@ _SECRETS = Group(
 )
 
 
+def of_any_cluster() -> tuple[Group, ...]:
+    """Rules on what every cluster has: nodes, pods and volumes."""
+    return (_CAPACITY,)
+
+
 def groups() -> tuple[Group, ...]:
     """Rules on the cluster under the platform."""
     return (_GPU, _CAPACITY, _LOGS, _SECRETS)

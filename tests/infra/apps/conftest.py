@@ -11,8 +11,11 @@ import pytest
 from pulumi.runtime import settings as engine
 from pulumi.runtime.stack import run_pulumi_func
 
+from infra.apps import openings
 from infra.apps.access import SECRETS
-from infra.apps.foundation import Buckets, DatabaseServer, Foundation, Volume
+from infra.apps.foundation import Buckets, CloudFoundation, DatabaseServer, Volume
+from infra.apps.namespaces import NAMESPACES
+from infra.apps.secrets import SecretsManager
 from infra.settings.cloud import STACKS, CloudSettings
 
 SIGN_IN = {
@@ -86,10 +89,10 @@ def cloud_settings(stack: str = "dev", **changes: Any) -> CloudSettings:
     )
 
 
-def a_foundation(settings: CloudSettings) -> Foundation:
+def a_foundation(settings: CloudSettings) -> CloudFoundation:
     """What a cloud layer would hand over for these settings."""
     on_rds = settings.database.mysql == "rds"
-    return Foundation(
+    return CloudFoundation(
         provider=kubernetes.Provider("kubernetes"),
         account_id="123456789012",
         region=settings.region,
@@ -97,6 +100,9 @@ def a_foundation(settings: CloudSettings) -> Foundation:
         cluster_endpoint="https://cluster.example.com",
         vpc_id="vpc",
         vpc_cidr=str(settings.network.cidr),
+        namespaces=NAMESPACES,
+        pod_cidr=str(settings.network.cidr),
+        keeper=SecretsManager(),
         buckets=Buckets(data="data", artifacts="artifacts", models="models", logs="logs"),
         postgres=DatabaseServer(host="postgres.example.com", port=5432, master_secret="arn:postgres"),
         mysql=DatabaseServer(host="mysql.example.com", port=3306, master_secret="arn:mysql") if on_rds else None,
@@ -128,8 +134,8 @@ def _recorded(program: Callable[[], None]) -> Made:
 def make_all() -> Callable[..., Made]:
     """Makes all of the cluster layer's own objects, ``make_all("prod", sign_in=...)``; equal ones only once."""
     from infra.apps.boundaries import Boundaries
+    from infra.apps.cloud_workloads import CloudWorkloads
     from infra.apps.logs import Logs
-    from infra.apps.workloads import Workloads
 
     known: dict[str, Made] = {}
 
@@ -138,9 +144,16 @@ def make_all() -> Callable[..., Made]:
 
         def program() -> None:
             foundation = a_foundation(settings)
-            boundaries = Boundaries("boundaries", foundation, settings)
+            boundaries = Boundaries(
+                "boundaries",
+                foundation,
+                settings,
+                openings=openings.of_stack(settings),
+                vpc_cidr=foundation.vpc_cidr,
+                others=[openings.SYSTEM],
+            )
             Logs("logs", foundation, settings)
-            Workloads("workloads", foundation, settings, needs=[boundaries])
+            CloudWorkloads("workloads", foundation, settings, needs=[boundaries])
 
         key = settings.model_dump_json()
         if key not in known:

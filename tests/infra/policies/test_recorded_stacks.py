@@ -25,11 +25,15 @@ _SIGN_IN = {
     "client-id": "keelson",
     "email-domain": "example.com",
 }
+_CLUSTER = {"keelson:registry": "registry.example.org/keelson"}
 _VARIANTS = {
     **{name: (name, None) for name in STACKS},
     "prod with pages": ("prod", {"keelson:sign-in": json.dumps(_SIGN_IN)}),
     "prod with copies of its buckets": ("prod", {"keelson:replica-region": "us-west-2"}),
     "staging with people": ("staging", {"keelson:people": json.dumps({"reviewer": ["arn:aws:iam::1:role/people"]})}),
+    "any Kubernetes": ("cluster", None),
+    "any Kubernetes with a bundle": ("cluster", _CLUSTER | {"keelson:bundle": "trip_duration:abc"}),
+    "any Kubernetes with operators of its own": ("cluster", _CLUSTER | {"keelson:operators": "present"}),
     "dev paused": ("dev", {"keelson:paused": "true"}),
 }
 

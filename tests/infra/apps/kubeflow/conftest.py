@@ -14,8 +14,10 @@ import yaml
 from pulumi.runtime import settings as engine
 from pulumi.runtime.stack import run_pulumi_func
 
-from infra.apps.foundation import Buckets, DatabaseServer, Foundation, Volume
+from infra.apps.foundation import Buckets, CloudFoundation, DatabaseServer, Volume
 from infra.apps.kubeflow.pipelines import DEFINITIONS, PIPELINES, KubeflowPipelines
+from infra.apps.namespaces import NAMESPACES
+from infra.apps.secrets import SecretsManager
 from infra.settings.cloud import STACKS, CloudSettings
 from infra.versions import versions
 
@@ -107,10 +109,10 @@ def chosen(stack: str, **changes: Any) -> CloudSettings:
     return CloudSettings.model_validate({"stack": stack, **STACKS[stack], **changes})
 
 
-def _foundation(settings: CloudSettings) -> Foundation:
+def _foundation(settings: CloudSettings) -> CloudFoundation:
     on_rds = settings.database.mysql == "rds"
     server = DatabaseServer(host="mysql.example.com", port=3307, master_secret="arn:mysql")
-    return Foundation(
+    return CloudFoundation(
         provider=kubernetes.Provider("kubernetes"),
         account_id="123456789012",
         region=settings.region,
@@ -118,6 +120,9 @@ def _foundation(settings: CloudSettings) -> Foundation:
         cluster_endpoint="https://cluster.example.com",
         vpc_id="vpc",
         vpc_cidr=str(settings.network.cidr),
+        namespaces=NAMESPACES,
+        pod_cidr=str(settings.network.cidr),
+        keeper=SecretsManager(),
         buckets=Buckets(data="data", artifacts="the-artifacts", models="models", logs="logs"),
         postgres=DatabaseServer(host="postgres.example.com", port=5432, master_secret="arn:postgres"),
         mysql=server if on_rds else None,
