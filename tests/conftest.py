@@ -1,5 +1,6 @@
 """The real parts that tests talk to, on free loopback ports: a Postgres, an S3 server and an MLflow server."""
 
+import gc
 import os
 import secrets
 import shutil
@@ -57,6 +58,16 @@ class WholeFiles(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         # All files of this folder share one stack.
         return FIRST[0] if nodeid.startswith(FIRST[0]) else nodeid.partition("::")[0]
+
+
+def pytest_configure() -> None:
+    """Look for garbage less often: each look passes over a million objects that imports made and nobody lets go of."""
+    gc.set_threshold(10_000, 10, 10)
+
+
+def pytest_collection_finish() -> None:
+    """Leave those out once all of them are there."""
+    gc.freeze()
 
 
 def pytest_xdist_setupnodes() -> None:
