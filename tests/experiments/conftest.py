@@ -1,13 +1,7 @@
 """A small real stack for experiments: object store, Postgres, feature store and MLflow, with trips and a champion."""
 
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import polars as pl
 import pytest
 from pydantic import SecretStr
@@ -22,42 +16,10 @@ from components.tracking import Tracking
 from components.trips import synthetic
 
 
-@pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of an empty MLflow server that proxies artifacts."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("mlflow")), "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
-    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PATH": str(Path(sys.executable).parent)}
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
-    try:
-        limit = time.monotonic() + 120
-        while not _answers(f"http://127.0.0.1:{port}/health"):
-            assert server.poll() is None
-            assert time.monotonic() < limit, (folder / "log").read_text()[-2000:]
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url).is_success
-    except httpx.TransportError:
-        return False
-
-
 @pytest.fixture
-def stack(platform: Platform, mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
+def stack(tracked_platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
     """A platform that the environment names, with 3,000 trips and a champion that learned from them."""
-    found = platform.model_copy(update={"mlflow_tracking_uri": mlflow_server})
+    found = tracked_platform
     for name, field in Platform.model_fields.items():
         value = getattr(found, name)
         if value is not None:
@@ -72,7 +34,7 @@ def stack(platform: Platform, mlflow_server: str, tmp_path: Path, monkeypatch: p
     part = Part(table.select(contract.MODEL_FEATURES).to_numpy(), to_target(table[contract.TARGET].to_numpy()))
     learned = family("lightgbm").fit(part, part, {}, seed=1, max_rounds=10)
     save_model(learned, tmp_path / "model", interval=Interval(coverage=0.8, low=-0.1, high=0.1), training={})
-    with Tracking(mlflow_server) as tracking:
+    with Tracking(found.mlflow_tracking_uri) as tracking:
         run = tracking.create_run(tracking.experiment(contract.EXPERIMENT), "made up", {})
         for name in model_files(tmp_path / "model"):
             tracking.upload(run, tmp_path / "model" / name, f"model/{name}")

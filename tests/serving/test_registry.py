@@ -2,11 +2,8 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -24,38 +21,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of an empty MLflow server that proxies artifacts."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
-    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PATH": str(Path(sys.executable).parent)}
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
-    try:
-        limit = time.monotonic() + 90
-        while not answers(f"http://127.0.0.1:{port}/health"):
-            if time.monotonic() > limit or server.poll() is not None:
-                raise RuntimeError(f"MLflow did not start: {(folder / 'log').read_text()[-2000:]}")
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(url).is_success
-    except httpx.TransportError:
-        return False
-
-
-@pytest.fixture(scope="module")
 def variables(mlflow_server: str) -> dict[str, str]:
     """The platform contract, of which only MLflow exists."""
     fields = {str(field.validation_alias): field for field in Platform.model_fields.values()}
@@ -70,8 +35,10 @@ def platform(variables: dict[str, str]) -> Platform:
 
 @pytest.fixture(scope="module")
 def run_ids(mlflow_server: str, model_folder: Path) -> list[str]:
-    """Two registered versions, of data versions 10 and 20; the first is champion."""
+    """The only registered versions, of data versions 10 and 20; the first is champion."""
     found: list[str] = []
+    known = f"{mlflow_server}/api/2.0/mlflow/registered-models/delete"
+    httpx.request("DELETE", known, json={"name": contract.MODEL_NAME})
     with Tracking(mlflow_server) as tracking:
         for data_version in ("10", "20"):
             run = tracking.create_run(tracking.experiment(contract.EXPERIMENT), data_version, {})

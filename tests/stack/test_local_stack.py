@@ -119,10 +119,11 @@ def test_a_killed_serving_worker_costs_no_more_than_the_request_in_flight(stack:
         time.sleep(1)
         leaf.kill()
         time.sleep(5)
+        # How many are answered in a second tells how busy the machine is.
+        stack.eventually(lambda: len(answered) > 50)
     finally:
         stop.set()
         thread.join()
-    assert len(answered) > 50
     assert len(failed) <= 1, failed
 
 

@@ -89,5 +89,5 @@ def test_every_rule_is_evaluated_without_an_error(stack: Any) -> None:
         }
 
     expected = sum(len(group.rules) for group in rules.of_local_stack())
-    stack.eventually(lambda: list(health().values()) == ["ok"] * expected, 60)
+    stack.eventually(lambda: list(health().values()) == ["ok"] * expected)
     assert list(health().values()) == ["ok"] * expected

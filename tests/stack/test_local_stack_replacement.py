@@ -68,7 +68,7 @@ def test_no_request_fails_when_pulumi_is_killed_before_the_route_moves(stack: An
             update, cwd=stack.path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         # The next generation is known to the state as soon as it is ready.
-        stack.eventually(lambda: generations_in_state(stack) == 2, seconds=60)
+        stack.eventually(lambda: generations_in_state(stack) == 2)
         os.kill(running.pid, signal.SIGKILL)
         running.wait()
         time.sleep(1)
