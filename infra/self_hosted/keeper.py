@@ -29,6 +29,7 @@ class GeneratedSecrets:
             metadata=meta.v1.ObjectMetaArgs(
                 name=name, namespace=namespace, annotations={SOURCES: json.dumps(sources, sort_keys=True)}
             ),
+            # A Secret's values are secrets in Pulumi's state without more.
             string_data={key: self._value(source) for key, source in sources.items()},
             opts=opts,
         )
@@ -38,7 +39,7 @@ class GeneratedSecrets:
         return pulumi.Output.concat("credentials:", field.source, f":{field.key}")
 
     def _value(self, source: str) -> pulumi.Output[str]:
-        return pulumi.Output.secret(self._credentials.apply(lambda known: value(known, source)))
+        return self._credentials.apply(lambda known: value(known, source))
 
 
 def value(credentials: Secrets, source: str) -> str:

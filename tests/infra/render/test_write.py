@@ -133,7 +133,10 @@ def test_an_unknown_stack_is_answered_with_the_known_ones_and_writes_nothing(tmp
     done = rendering("production", tmp_path / "out", "0")
     assert (done.wait(), (tmp_path / "out").exists()) == (1, False)
     assert done.stderr is not None
-    assert done.stderr.read().strip() == "make render: stack 'production' is not known; allowed: dev, staging, prod."
+    assert (
+        done.stderr.read().strip()
+        == "make render: stack 'production' is not known; allowed: dev, staging, prod, cluster."
+    )
 
 
 def rendering(stack: str, out: Path, seed: str) -> "subprocess.Popen[str]":
