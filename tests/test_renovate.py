@@ -18,12 +18,15 @@ CLOUD, TOOLS = "infra/versions.toml", "infra/tools/versions.toml"
 OWN = {
     "keelson/components:0.1.0",  # this repository's own
     "promtool",  # moves with prometheus, whose archive holds it
+    "prometheus-config-reloader",  # moves with its operator
 }
 # Old on purpose: the newest release that is a Go module, or as below.
 HELD = {
     "custom_resources.external-secrets",
     # They move with the Kubernetes of the stacks, by hand: docs/upgrades.md.
     *("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"),
+    # Those of the charts: tests/infra/test_versions.py.
+    *("rollouts-controller", "prometheus-operator"),
 }
 
 # Renovate's manager of each kind of file that pins something.

@@ -1,4 +1,4 @@
-"""The program of a tool that is no part of the stack: what needs it gets it, when it needs it.
+"""The program of a tool, mostly of one that is no part of the stack: what needs it gets it, when it needs it.
 
 ``python -m infra.tools.program GROUP NAME`` prints its path, for those who may not import this.
 """
@@ -18,10 +18,12 @@ class MissingProgramError(RuntimeError):
     """A tool can be had in no way; the message names the ways and why each failed."""
 
 
-def program(name: str, *, group: str) -> Path:
-    """The tool ``name`` of ``group`` from PATH or the cache, else from its release, else built.
+def program(name: str, *, group: str | None) -> Path:
+    """A tool from PATH or the cache, else from its release, else built. What takes time is told on stderr.
 
-    What takes time is told on stderr.
+    Args:
+        name: The tool's.
+        group: What needs it; None for the stack's own tools.
 
     Raises:
         MissingProgramError: It can be had in none of these ways.

@@ -1,16 +1,21 @@
 """A real Kubernetes, and the cloud stacks' objects as `make render` writes them."""
 
 import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from components import contract
 from infra.cluster.api import Api
 from infra.cluster.down import take_down
+from infra.cluster.image_store import ImageStore
 from infra.cluster.layout import ClusterLayout
 from infra.cluster.record import Nodes
 from infra.cluster.up import bring_up
@@ -26,6 +31,29 @@ BOUNDARIES = (
     "Namespace PriorityClass ServiceAccount LimitRange ResourceQuota ValidatingAdmissionPolicy "
     "ValidatingAdmissionPolicyBinding"
 ).split()
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A real bundle.
+
+    Attributes:
+        version: Of its tag.
+        archive: Its image.
+    """
+
+    version: str
+    archive: Path
+
+    @property
+    def tag(self) -> str:
+        """``name:version``."""
+        return f"{contract.BUNDLE_NAME}:{self.version}"
+
+    @staticmethod
+    def image(version: str) -> str:
+        """Name of the image of a version."""
+        return f"localhost/keelson/serving:{version}"
 
 
 def wait(holds: Callable[[], Any], seconds: float = 30) -> Any:
@@ -106,3 +134,26 @@ def _established(api: Api) -> set[str]:
         for condition in one["status"].get("conditions") or []
         if condition["type"] == "Established" and condition["status"] == "True"
     }
+
+
+@pytest.fixture(scope="session")
+def bundle(
+    tmp_path_factory: pytest.TempPathFactory,
+    model_folder: Path,
+    bundle_of: Callable[[Path, Mapping[str, str]], str],
+) -> Bundle:
+    """A real bundle, its image built on a base made of Debian's packages."""
+    store, base = ImageStore(tmp_path_factory.mktemp("images")), "localhost/keelson-base:test"
+    home = {"BENTOML_HOME": str(tmp_path_factory.mktemp("bentoml")), "BENTOML_DO_NOT_TRACK": "True"}
+    variables = {**os.environ, **home, **store.variables}
+    try:
+        store.debian(base)
+        tag = bundle_of(model_folder, variables)
+        made = Bundle(tag.partition(":")[2], tmp_path_factory.mktemp("archive") / "bundle.tar")
+        name = made.image(made.version)
+        command = [sys.executable, "-m", "serving.image", tag, "--image", name, "--base-image", base]
+        subprocess.run(command, env=variables, cwd=Path(__file__).parents[2], check=True)
+        store.save(name, made.archive)
+    finally:
+        store.close()
+    return made

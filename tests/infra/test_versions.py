@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.tools.catalogue import load
 from infra.versions import FILE, Versions, faults, versions
 
 ROOT = Path(__file__).parents[2]
@@ -176,3 +177,18 @@ def test_a_second_copy_of_a_version_would_be_seen(name: str, text: str) -> None:
     }[name]
     assert pins()[name].search(text.format(version))
     assert not pins()[name].search(text.format(f"{version}.7")) or name in ("chart karpenter", "kubeflow")
+
+
+@pytest.mark.parametrize(
+    ("chart", "part", "tool"),
+    [
+        ("argo-rollouts", "controller", "rollouts-controller"),
+        ("kube-prometheus-stack", "operator", "prometheus-operator"),
+        ("kube-prometheus-stack", "reloader", "prometheus-config-reloader"),
+    ],
+)
+def test_what_the_tests_of_a_cluster_run_is_what_the_chart_installs(chart: str, part: str, tool: str) -> None:
+    (built,) = (one for one in load(group="cluster").tools if one.name == tool)
+    assert versions().charts[chart].images[part].rpartition(":")[2] == f"v{built.version}"
+    assert built.go is not None
+    assert f"{built.go.module} v{built.version}\n" in (built.go.folder / "go.mod").read_text()

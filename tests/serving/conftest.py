@@ -1,20 +1,18 @@
-"""Real small models, and a stand-in for the wire format of Feast's feature server."""
+"""The service over a small model, and a stand-in for the wire format of Feast's feature server."""
 
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
 from components import contract
-from components.families.family import Part, family
-from components.model import Interval, load_model, save_model, to_target
+from components.model import load_model
 from serving.application import create_application
 from serving.manifest import Manifest, Variant
 from serving.online_features import OnlineFeatures
@@ -91,32 +89,6 @@ def feature_server() -> Iterator[FeatureServer]:
     yield standing
     standing.server.shutdown()
     standing.server.server_close()
-
-
-@pytest.fixture(scope="session")
-def model_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Trains a small model of a family in which distance, and a little the pair's number, make a trip longer."""
-
-    def train(name: str) -> Path:
-        draw = np.random.default_rng(7)
-        features = draw.random((2000, len(contract.MODEL_FEATURES)))
-        names = list(contract.MODEL_FEATURES)
-        distance, pair = names.index(contract.DISTANCE), names.index(contract.PAIR_FEATURES[0])
-        features[:, distance] *= 20
-        features[:, pair] *= 265_000
-        part = Part(features, to_target(100 + 120 * features[:, distance] + features[:, pair] / 1000))
-        folder = tmp_path_factory.mktemp(name) / "model"
-        learned = family(name).fit(part, part, {}, seed=1, max_rounds=20)
-        save_model(learned, folder, interval=Interval(coverage=0.8, low=-0.1, high=0.1), training={"seed": 1})
-        return folder
-
-    return train
-
-
-@pytest.fixture(scope="session")
-def model_folder(model_of: Callable[[str], Path]) -> Path:
-    """A model of one family."""
-    return model_of("lightgbm")
 
 
 class Service:

@@ -1,12 +1,15 @@
 """What a cluster for tests is made of, as far as it can be seen without one."""
 
 import base64
+import hashlib
+import io
 import json
 import os
 import socket
 import ssl
 import subprocess
 import sys
+import tarfile
 import threading
 from pathlib import Path
 
@@ -14,7 +17,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from infra.cluster import enclosure, images, node, record
+from infra.cluster import enclosure, images, node, operators, record
 from infra.cluster.certificates import Authority
 from infra.cluster.control_plane import TOOLS as CONTROL_PLANE
 from infra.cluster.kubeconfig import kubeconfig
@@ -112,6 +115,50 @@ def made(*arguments: str) -> str:
     variables = {**os.environ, "KUBECONFIG": "/home/ann/.kube/config"}
     command = ["make", "--dry-run", "--silent", *arguments]
     return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=True).stdout
+
+
+def test_an_image_with_one_more_layer_brings_that_layer_alone_and_names_those_below(tmp_path: Path) -> None:
+    program, below, above = tmp_path / "tool", tmp_path / "below.tar", tmp_path / "above.tar"
+    program.write_bytes(b"program")
+    below.write_bytes(images.of_program("localhost/below:1", program, ["/bin/tool"]))
+    above.write_bytes(images.with_layer(below, "localhost/above:1", {"bin/tool": b"another", "etc/.wh.old": b""}))
+    with tarfile.open(below) as saved:
+        first = read(saved, "layer.tar")
+    with tarfile.open(above) as saved:
+        (listed,) = json.loads(read(saved, "index.json"))["manifests"]
+        manifest = json.loads(blob(saved, listed["digest"]))
+        config = json.loads(blob(saved, manifest["config"]["digest"]))
+        known, new = manifest["layers"]
+        assert f"blobs/{known['digest'].replace(':', '/')}" not in saved.getnames()
+        with tarfile.open(fileobj=io.BytesIO(blob(saved, new["digest"]))) as layer:
+            assert {name: read(layer, name) for name in layer.getnames()} == {
+                "bin/tool": b"another",
+                "etc/.wh.old": b"",
+            }
+    assert listed["annotations"] == {"io.containerd.image.name": "localhost/above:1"}
+    assert known == {**new, "digest": f"sha256:{hashlib.sha256(first).hexdigest()}", "size": len(first)}
+    assert config["rootfs"]["diff_ids"] == [known["digest"], new["digest"]]
+    assert config["config"]["Entrypoint"] == ["/bin/tool"]
+
+
+def read(archive: tarfile.TarFile, name: str) -> bytes:
+    member = archive.extractfile(name)
+    assert member is not None
+    return member.read()
+
+
+def blob(archive: tarfile.TarFile, digest: str) -> bytes:
+    found = read(archive, f"blobs/{digest.replace(':', '/')}")
+    assert digest == f"sha256:{hashlib.sha256(found).hexdigest()}"
+    return found
+
+
+def test_a_prometheus_sees_what_the_charts_values_let_it_see() -> None:
+    values = {"podMonitorSelectorNilUsesHelmValues": False, "ruleSelectorNilUsesHelmValues": True, "resources": {}}
+    made = operators.server_of({**values, "scrapeInterval": "60s", "storageSpec": {"volumeClaimTemplate": {}}})
+    assert {key for key in made if key.endswith("Selector")} == {"podMonitorSelector", "podMonitorNamespaceSelector"}
+    assert made["scrapeInterval"] == "60s"
+    assert "storageSpec" not in made
 
 
 @pytest.mark.parametrize("target", ["cluster", "test-cluster"])

@@ -2,12 +2,10 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,78 +19,39 @@ from components.features.apply import apply
 from components.features.store import feature_store, opened
 from components.platform import Platform
 from components.tables import PAIR_FEATURES_TABLE, ZONE_FEATURES_TABLE
+from infra.cluster.image_store import ImageStore
 from serving.trips import EXAMPLE_TRIP
 
 ROOT = Path(__file__).resolve().parents[3]
 BASE, IMAGE = "localhost/keelson-base:test", "localhost/keelson-bundle:test"
-# With pip and what belongs to it, as the official images of Python have them.
-PACKAGES = "python3,python3-venv,python3-pip"
-BUILD = """
-import sys
-from pathlib import Path
-from serving.bundle import build_bundle
-from serving.registry import RegisteredModel
-print(build_bundle(RegisteredModel(Path(sys.argv[1]), "5", "run", "3")))
-"""
 
 
 @pytest.fixture(scope="module")
-def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """An environment with an image store and a bundle store of its own; builds run without a container runtime."""
-    folder = tmp_path_factory.mktemp("images")
-    (folder / "storage.conf").write_text(
-        f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/images"\nrunroot = "{folder}/run"\n'
-    )
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageStore]:
+    """An image store of the tests' own."""
+    store = ImageStore(tmp_path_factory.mktemp("images"))
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def variables(store: ImageStore, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment with that image store and a bundle store; builds run without a container runtime."""
     cleared = {name: value for name, value in os.environ.items() if not name.startswith(("KEELSON_", "MLFLOW_"))}
-    yield {
-        **cleared,
-        "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
-        "BUILDAH_ISOLATION": "chroot",
-        "BENTOML_HOME": str(folder / "bentoml"),
-        "BENTOML_DO_NOT_TRACK": "True",
-    }
-    subprocess.run(["umount", "--quiet", str(folder / "images" / "overlay")], check=False)
-    shutil.rmtree(folder)
+    home = str(tmp_path_factory.mktemp("bentoml"))
+    return {**cleared, **store.variables, "BENTOML_HOME": home, "BENTOML_DO_NOT_TRACK": "True"}
 
 
 @pytest.fixture(scope="module")
-def buildah(variables: dict[str, str]) -> Callable[..., str]:
-    """Runs buildah on the test's own store; returns the last line that it prints."""
-
-    def call(*arguments: str) -> str:
-        done = subprocess.run(["buildah", *arguments], env=variables, stdout=subprocess.PIPE, text=True, check=True)
-        return (done.stdout.strip().splitlines() or [""])[-1]
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def base_image(buildah: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def base_image(store: ImageStore) -> str:
     """A slim Debian with Python, made from Debian's packages alone."""
-    folder = tmp_path_factory.mktemp("base")
-    subprocess.run(
-        ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(folder / "root")],
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
-    archive = ["tar", "--directory", str(folder / "root"), "--exclude=./dev/*", "--exclude=./proc/*"]
-    archive += ["--exclude=./var/cache/apt/archives/*.deb", "--create", "--file", str(folder / "root.tar"), "."]
-    subprocess.run(archive, check=True)
-    shutil.rmtree(folder / "root")
-    container = buildah("from", "scratch")
-    buildah("add", "--quiet", container, str(folder / "root.tar"), "/")
-    buildah("config", "--env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", container)
-    buildah("commit", "--quiet", "--rm", container, BASE)
-    yield BASE
-    shutil.rmtree(folder)
+    store.debian(BASE)
+    return BASE
 
 
 @pytest.fixture(scope="module")
-def tag(model_folder: Path, variables: dict[str, str]) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", BUILD, str(model_folder)], cwd=ROOT, env=variables, stdout=subprocess.PIPE, check=True
-    )
-    return done.stdout.decode().split()[-1]
+def tag(model_folder: Path, variables: dict[str, str], bundle_of: Callable[[Path, Mapping[str, str]], str]) -> str:
+    return bundle_of(model_folder, variables)
 
 
 @pytest.fixture(scope="module")
@@ -114,11 +73,11 @@ def settings(made: dict[str, Any], variables: dict[str, str]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def files(made: dict[str, Any], buildah: Callable[..., str]) -> Iterator[Path]:
+def files(made: dict[str, Any], store: ImageStore) -> Iterator[Path]:
     """Where the image's files are."""
-    container = buildah("from", "--pull-never", made["image"])
-    yield Path(buildah("mount", container))
-    buildah("rm", container)
+    container = store.buildah("from", "--pull-never", made["image"])
+    yield Path(store.buildah("mount", container))
+    store.buildah("rm", container)
 
 
 @pytest.fixture
