@@ -80,11 +80,6 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_xdist_setupnodes() -> None:
-    """Beside other workers, threads of the numeric libraries only wait for one another."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles:
     """Have workers get files in the order of collection, not by the number of their tests."""
     config.option.loadscopereorder = False
