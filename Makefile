@@ -81,7 +81,13 @@ lint: env ## Check format, style, types and workflows
 versions: env ## Say which components and pipelines changed without a new version
 	@$(PY) -m pipelines.compile --check
 test: lint ## Run all tests, among them a whole stack in a scratch clone (TESTS=tests/components ...)
-	@$(PY) -m pytest $(or $(TESTS),--numprocesses logical --maxprocesses 4)
+ifneq ($(TESTS),)
+	@$(PY) -m pytest $(TESTS)
+else
+# Those of a whole stack take times, and have the machine for themselves; of the others each core gets whole files.
+	@$(PY) -m pytest tests/stack
+	@$(PY) -m pytest --ignore tests/stack --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+endif
 test-workflows: env ## Run the workflows on this machine, failures among them, with a scratch stack for each environment
 	@$(PY) -m pytest -m workflows tests/infra/delivery
 test-release: env ## Release a better model and roll a worse one back on a scratch stack, under load

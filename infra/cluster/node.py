@@ -82,7 +82,9 @@ def furnish(layout: ClusterLayout, api: Api) -> None:
         NodeError: It is not ready within a minute.
     """
     pause = images.of_program(SANDBOX_IMAGE, _BUSYBOX, ["/bin/busybox", "sleep", "2147483647"])
-    helper = images.of_program(volumes.HELPER_IMAGE, _BUSYBOX, ["/bin/sh"], beside=dict.fromkeys(volumes.HELPER_PROGRAMS, _BUSYBOX))
+    helper = images.of_program(
+        volumes.HELPER_IMAGE, _BUSYBOX, ["/bin/sh"], beside=dict.fromkeys(volumes.HELPER_PROGRAMS, _BUSYBOX)
+    )
     _insist(lambda: images.load(pause, layout))
     images.load(helper, layout)
     for one in (*objects(), *volumes.objects()):

@@ -141,7 +141,7 @@ class Clone:
 
     @staticmethod
     def eventually(condition: Callable[[], bool], seconds: float = 120) -> None:
-        """Return once the condition holds; fail when time is up. Other tests may keep the machine busy."""
+        """Return once the condition holds; fail when time is up."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, "it did not happen in time"
@@ -149,10 +149,6 @@ class Clone:
 
     def processes(self) -> list[Any]:
         return list(processes.of_stack(self.path))
-
-
-# The stack that tests share, while there is one.
-SHARED = pytest.StashKey[Clone]()
 
 
 def free_port_base() -> int:
@@ -181,17 +177,9 @@ def another_clone(tmp_path: Path) -> Iterator[Clone]:
     clone.make("down", "PURGE=1", check=False)
 
 
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Take the stack down with the last test of this folder: those of others may follow for long."""
-    last = nextitem is None or nextitem.path.parent != item.path.parent
-    if last and (clone := item.session.stash.get(SHARED, None)):
-        clone.make("down", "PURGE=1", check=False)
-
-
 @pytest.fixture(scope="session")
-def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     clone = fresh_clone(tmp_path_factory.mktemp("stack") / "keelson")
-    request.session.stash[SHARED] = clone
     try:
         clone.first.update(clone.up(f"PORT_BASE={clone.port_base}"))
         yield clone
