@@ -1,12 +1,14 @@
 """What a cluster for tests is made of, as far as it can be seen without one."""
 
 import base64
+import io
 import json
 import os
 import socket
 import ssl
 import subprocess
 import sys
+import tarfile
 import threading
 from pathlib import Path
 
@@ -105,6 +107,18 @@ def test_an_image_says_what_it_holds(tmp_path: Path) -> None:
     archive = images.of_program("localhost/a:1", program, ["/bin/tool"])
     assert archive == images.of_program("localhost/a:1", program, ["/bin/tool"])
     assert b"localhost/a:1" in archive
+
+
+def test_a_program_is_in_an_image_under_each_name_that_is_asked_for(tmp_path: Path) -> None:
+    program = tmp_path / "tool"
+    program.write_bytes(b"text")
+    with tarfile.open(
+        fileobj=io.BytesIO(images.of_program("localhost/a:1", program, ["/bin/tool"], ["sh"]))
+    ) as archive:
+        layer = archive.extractfile("layer.tar")
+        assert layer is not None
+        with tarfile.open(fileobj=layer) as files:
+            assert files.getnames() == ["bin/tool", "bin/sh"]
 
 
 def made(*arguments: str) -> str:
