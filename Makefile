@@ -100,8 +100,8 @@ test-page: env ## Look at the dashboards' page in a real browser (gets Chromium 
 	@.ci/install-browser && $(PY) -m pytest -m page tests/infra/local
 test-image: env ## Build a bundle's image on a base made here, and run it (root; gets buildah from Debian)
 	@.ci/install-image-tools && $(PY) -m pytest -s -m image tests/serving/image
-test-cluster: env ## Hold the cloud stacks' objects against a real Kubernetes, and run one here (root; KUBECONFIG=)
-	@.ci/install-cluster-tools && \
+test-cluster: env ## Hold the stacks' objects against a real Kubernetes, and run stack cluster on one here (root; KUBECONFIG=)
+	@.ci/install-cluster-tools && .ci/install-image-tools && \
 		$(if $(filter command line,$(origin KUBECONFIG)),KEELSON_TEST_KUBECONFIG="$(KUBECONFIG)") $(PY) -m pytest -m cluster tests/cluster
 cluster: env ## Bring up a Kubernetes of this machine's own, for tests (root; NODES=simulated needs none; KUBECONFIG=)
 	@$(PY) -m infra.cluster.up --nodes "$(NODES)" $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig "$(KUBECONFIG)")

@@ -140,10 +140,21 @@ def test_the_public_name_is_answered_to_only_where_there_is_one() -> None:
     assert "example" not in allowed_hosts(None, "10.10.0.0/16")
 
 
-@given(block=st.sampled_from(["10.10.0.0/16", "172.31.64.0/18", "192.168.128.0/17"]), host=st.integers(0, 2**14 - 1))
-def test_a_pod_is_called_by_its_address_whatever_block_the_vpc_has(block: str, host: int) -> None:
-    patterns = allowed_hosts(None, block).split(",")
-    assert any(fnmatchcase(f"{IPv4Network(block)[host]}:5000", pattern) for pattern in patterns)
+BLOCKS = ["10.10.0.0/16", "172.31.64.0/18", "192.168.128.0/17", "10.42.7.0/24", "10.4.0.0/14", "10.240.0.0/12"]
+
+
+@given(block=st.sampled_from(BLOCKS), share=st.floats(0, 1, exclude_max=True))
+def test_a_pod_is_called_by_its_address_whatever_block_pods_have(block: str, share: float) -> None:
+    patterns, network = allowed_hosts(None, block).split(","), IPv4Network(block)
+    pod = network[int(share * network.num_addresses)]
+    assert any(fnmatchcase(f"{pod}:5000", pattern) for pattern in patterns)
+
+
+def test_an_address_beyond_the_block_is_not_answered_to() -> None:
+    patterns = allowed_hosts(None, "10.4.0.0/14").split(",")
+    assert [second for second in range(256) if any(fnmatchcase(f"10.{second}.0.1:5000", one) for one in patterns)] == [
+        *range(4, 8)
+    ]
 
 
 def test_no_password_is_among_the_arguments_of_a_process(make_all: MakeAll) -> None:

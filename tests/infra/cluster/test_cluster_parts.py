@@ -110,6 +110,18 @@ def test_an_image_says_what_it_holds(tmp_path: Path) -> None:
     assert b"localhost/a:1" in archive
 
 
+def test_a_program_is_in_an_image_under_each_name_that_is_asked_for(tmp_path: Path) -> None:
+    program = tmp_path / "tool"
+    program.write_bytes(b"text")
+    with tarfile.open(
+        fileobj=io.BytesIO(images.of_program("localhost/a:1", program, ["/bin/tool"], ["sh"]))
+    ) as archive:
+        layer = archive.extractfile("layer.tar")
+        assert layer is not None
+        with tarfile.open(fileobj=layer) as files:
+            assert files.getnames() == ["bin/tool", "bin/sh"]
+
+
 def made(*arguments: str) -> str:
     """The commands that make would run, where the shell knows a cluster already."""
     variables = {**os.environ, "KUBECONFIG": "/home/ann/.kube/config"}
