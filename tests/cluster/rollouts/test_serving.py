@@ -1,11 +1,15 @@
-"""The bundle on a real node: a good one replaces the old one, and a bad one is taken back."""
+"""The bundle on a real node: a good one replaces the old one, a bad one is taken back, and pods may end at any time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from kubernetes import client as kubernetes
+from kubernetes.client.exceptions import ApiException
 
 from infra.apps.canary_analysis import POD_LABEL
+from infra.cluster import api as cluster_api
+from infra.cluster import node
 from infra.observability import rules
 from infra.settings.cloud import STACKS
 
@@ -14,8 +18,89 @@ pytestmark = pytest.mark.cluster
 Wait = Callable[..., Any]
 Manifest = dict[str, Any]
 
+COPIES = 2
 # The whole of a roll-out, at the pace of the tests.
 WHOLE_SECONDS = 400
+
+
+def ready(stack: Any) -> set[str]:
+    """Names of the bundle's pods that take requests."""
+    return {
+        one["metadata"]["name"]
+        for one in stack.pods()
+        for condition in one["status"].get("conditions") or []
+        if (condition["type"], condition["status"]) == ("Ready", "True")
+    }
+
+
+@pytest.fixture
+def whole(stack: Any, callers: Any, eventually: Wait) -> set[str]:
+    """The pods of the bundle, once all are ready and callers get nothing but answers."""
+    eventually(lambda: len(ready(stack)) == COPIES == len(stack.pods()), 90)
+    told = len(callers.rounds()) + 1
+    eventually(lambda: len(callers.rounds()) > told, 30)
+    assert set(callers.answers(told)) == {"200"}
+    return ready(stack)
+
+
+def test_a_killed_pod_is_replaced_and_costs_few_requests(
+    stack: Any, callers: Any, whole: set[str], eventually: Wait
+) -> None:
+    before, victim = len(callers.rounds()), sorted(whole)[0]
+    stack.api.delete(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": victim, "namespace": "serving"}}, now=True
+    )
+    eventually(lambda: victim not in (found := ready(stack)) and len(found) == COPIES, 90)
+    healed = len(callers.rounds()) + 1
+    eventually(lambda: len(callers.rounds()) > healed, 30)
+    answers = callers.answers(before)
+    assert set(callers.answers(healed)) == {"200"}
+    assert sum(count for status, count in answers.items() if status != "200") < sum(answers.values()) / 50
+
+
+@pytest.fixture
+def cordoned(stack: Any) -> Iterator[Callable[[bool], None]]:
+    """Closes the node to new pods, and opens it."""
+    core = kubernetes.CoreV1Api(cluster_api.connect(stack.layout.kubeconfig))
+
+    def set_closed(closed: bool) -> None:
+        core.patch_node(node.NAME, {"spec": {"unschedulable": closed}})
+
+    yield set_closed
+    set_closed(False)
+
+
+def evict(stack: Any, name: str) -> str:
+    """Ask for a pod to be moved, as `kubectl drain` does; what the API server says where it refuses."""
+    core = kubernetes.CoreV1Api(cluster_api.connect(stack.layout.kubeconfig))
+    metadata = kubernetes.V1ObjectMeta(name=name, namespace="serving")
+    try:
+        core.create_namespaced_pod_eviction(name, "serving", kubernetes.V1Eviction(metadata=metadata))
+    except ApiException as error:
+        if error.status != 429:
+            raise
+        return str(error.body)
+    return ""
+
+
+def test_a_node_is_drained_within_the_budget_and_no_request_fails(
+    stack: Any, callers: Any, whole: set[str], cordoned: Callable[[bool], None], eventually: Wait
+) -> None:
+    before = len(callers.rounds())
+    first, second = sorted(whole)
+    cordoned(True)
+    assert evict(stack, first) == ""
+    # Its successor has no node to go to, so the other one stays.
+    eventually(lambda: len([one for one in stack.pods() if one["status"]["phase"] == "Pending"]) == 1, 60)
+    assert "disruption budget" in evict(stack, second)
+    assert ready(stack) == {second}
+    cordoned(False)
+    eventually(lambda: len(ready(stack)) == COPIES, 90)
+    assert evict(stack, second) == ""
+    eventually(lambda: second not in (found := ready(stack)) and len(found) == COPIES, 90)
+    told = len(callers.rounds())
+    eventually(lambda: len(callers.rounds()) > told + 1, 30)
+    assert set(callers.answers(before)) == {"200"}, callers.answers(before)
 
 
 def runs_of(stack: Any, image: str) -> list[Manifest]:
