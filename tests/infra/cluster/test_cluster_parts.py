@@ -114,7 +114,7 @@ def test_a_program_is_in_an_image_under_each_name_that_is_asked_for(tmp_path: Pa
     program = tmp_path / "tool"
     program.write_bytes(b"text")
     with tarfile.open(
-        fileobj=io.BytesIO(images.of_program("localhost/a:1", program, ["/bin/tool"], ["sh"]))
+        fileobj=io.BytesIO(images.of_program("localhost/a:1", program, ["/bin/tool"], beside={"sh": program}))
     ) as archive:
         layer = archive.extractfile("layer.tar")
         assert layer is not None
