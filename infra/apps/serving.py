@@ -1,6 +1,6 @@
 """The deployed bundle on the cluster: it starts without the registry; features come from the feature server."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 from pulumi_kubernetes import core, meta
@@ -94,15 +94,14 @@ def collector(image: pulumi.Input[str], foundation: Foundation) -> Workload:
     )
 
 
-def workload(image: pulumi.Input[str], beside: Workload) -> Workload:
-    """The bundle's server, which is given no credentials, and beside it what collects its log."""
+def workload(image: pulumi.Input[str]) -> Workload:
+    """The bundle's server, which is given no credentials."""
     return Workload(
         namespace=NAMESPACE,
         name=NAME,
         component="serving",
         image=image,
         arguments=["serve"],
-        beside=beside,
         size=size(MEASURED),
         user=BENTOML_USER,
         ports={"http": PORT},
@@ -155,7 +154,8 @@ class Serving(pulumi.ComponentResource):
             )
             CanaryServer(
                 f"{name}-server",
-                workload(bundle_image(repository, settings.bundle), collector(image, foundation)),
+                # Beside it runs what collects its log.
+                replace(workload(bundle_image(repository, settings.bundle)), beside=collector(image, foundation)),
                 replicas=settings.replicas,
                 most=settings.replicas * _MOST_PER_LEAST if settings.replicas > 1 else None,
                 opts=child,

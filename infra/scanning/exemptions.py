@@ -14,7 +14,7 @@ from infra.scanning.objects import KubernetesObject
 
 _REASON = "exception.keelson/"
 _NO_POD = "kube-score/networkpolicy-targets-pod"
-_ELSEWHERE = "the pods come from a chart or a kustomization, whose objects a render does not hold"
+_ELSEWHERE = "the pods come from a chart, a kustomization or EKS, whose objects a render does not hold"
 _LATER = "the pods come with a setting, a bundle or a sign-in; the walls stand before"
 
 
@@ -40,6 +40,7 @@ EXEMPTIONS: tuple[Exemption, ...] = (
     Exemption(reference="NetworkPolicy/argo-rollouts/*", rule=_NO_POD, reason=_ELSEWHERE),
     Exemption(reference="NetworkPolicy/cert-manager/*", rule=_NO_POD, reason=_ELSEWHERE),
     Exemption(reference="NetworkPolicy/external-secrets/*", rule=_NO_POD, reason=_ELSEWHERE),
+    Exemption(reference="NetworkPolicy/kube-system/*", rule=_NO_POD, reason=_ELSEWHERE),
     Exemption(reference="NetworkPolicy/kubeflow/*", rule=_NO_POD, reason=_ELSEWHERE),
     Exemption(reference="NetworkPolicy/kuberay/*", rule=_NO_POD, reason=_ELSEWHERE),
     Exemption(reference="NetworkPolicy/nvidia/*", rule=_NO_POD, reason=_ELSEWHERE),
