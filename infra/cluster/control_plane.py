@@ -15,7 +15,6 @@ ADMINISTRATORS = "system:masters"
 # What the servers of the control plane are built from; see infra/tools/versions.toml.
 TOOLS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
-_FRONT_PROXY = "front-proxy-client"
 _API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{DOMAIN}")
 
 
@@ -103,8 +102,6 @@ def _etcd(plan: Plan) -> Program:
 def _api_server(plan: Plan, private: str, public: str) -> Program:
     """The API server, with what EKS has on: RBAC, NodeRestriction, and the admission that is on by default."""
     hosts = ("127.0.0.1", "localhost", str(API_SERVICE), str(NODE_ADDRESS), *_API_NAMES)
-    # Signs nothing but the certificate by which the API server hands requests on, so that nobody else can.
-    front = Authority("keelson-front-proxy")
     kubelet = plan.authority.client("kube-apiserver", [ADMINISTRATORS])
     flags: dict[str, object] = {
         # A real node has a network of its own, where pods reach the API server too.
@@ -127,16 +124,6 @@ def _api_server(plan: Plan, private: str, public: str) -> Program:
         "service-account-key-file": plan.file("service-accounts.pub"),
         "service-account-signing-key-file": plan.file("service-accounts.key"),
         "service-cluster-ip-range": SERVICES,
-        # APIs that a server in a pod answers, such as that of metrics: it is told in these headers who asks.
-        "requestheader-client-ca-file": plan.file("front-proxy-ca.crt"),
-        "requestheader-allowed-names": _FRONT_PROXY,
-        "requestheader-username-headers": "X-Remote-User",
-        "requestheader-group-headers": "X-Remote-Group",
-        "requestheader-extra-headers-prefix": "X-Remote-Extra-",
-        "proxy-client-cert-file": plan.file("front-proxy-client.crt"),
-        "proxy-client-key-file": plan.file("front-proxy-client.key"),
-        # A node without a way out has no route to the addresses of Services, but to those of pods.
-        "enable-aggregator-routing": "true",
         "authorization-mode": "Node,RBAC",
         "enable-admission-plugins": "NodeRestriction",
         # As on EKS: Pod Security decides by namespace.
@@ -145,13 +132,11 @@ def _api_server(plan: Plan, private: str, public: str) -> Program:
     }
     files = {
         "ca.crt": plan.authority.certificate,
-        "front-proxy-ca.crt": front.certificate,
         "service-accounts.pub": public,
         "service-accounts.key": private,
         **pair("kube-apiserver", plan.authority.server("kube-apiserver", hosts)),
         **pair("etcd-client", plan.authority.client("kube-apiserver")),
         **pair("kubelet-client", kubelet),
-        **pair("front-proxy-client", front.client(_FRONT_PROXY)),
     }
     return plan.program("kube-apiserver", flags, files, plan.answers(plan.record.ports.api, "/readyz"))
 

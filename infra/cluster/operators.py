@@ -25,12 +25,11 @@ PROMETHEUS = "keelson"
 _ROLLOUTS = ("account", "role", "binding", "configuration", "deployment")
 _OPERATOR = ("operator-account", "operator-role", "operator-binding", "operator-deployment")
 _FOR_PROMETHEUS = ("prometheus-account", "prometheus-role", "prometheus-binding")
-_METRICS = ("rights", "service", "deployment", "interface")
 _SELECTORS = ("rule", "serviceMonitor", "podMonitor", "probe", "scrapeConfig")
 # What the chart hands on as it is.
 _KEPT = ("retention", "retentionSize", "scrapeInterval", "evaluationInterval", "externalLabels", "priorityClassName")
 # The cluster's own objects, which are in no namespace.
-_CLUSTER_WIDE = ("ClusterRole", "ClusterRoleBinding", "APIService")
+_CLUSTER_WIDE = ("ClusterRole", "ClusterRoleBinding")
 
 
 def argo_rollouts(layout: ClusterLayout, api: Api) -> None:
@@ -77,34 +76,6 @@ def prometheus(layout: ClusterLayout, api: Api, values: Mapping[str, Any]) -> No
     metadata = {"name": PROMETHEUS, "namespace": chart.namespace}
     spec = {**server_of(values["prometheus"]["prometheusSpec"]), "image": image, "version": tool.version}
     api.apply({"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus", "metadata": metadata, "spec": spec})
-
-
-def metrics_server(layout: ClusterLayout, api: Api) -> None:
-    """Start what tells how much pods use; on a cloud stack it is an add-on of EKS.
-
-    Raises:
-        MissingProgramError: It can be had in no way.
-        ImageError: The node does not take its image.
-        Refused: The API server does not take an object.
-    """
-    server = program("metrics-server", group="cluster")
-    image = "registry.k8s.io/metrics-server/metrics-server:local"
-    images.load(images.of_program(image, server, [f"/bin/{server.name}"]), layout)
-    for one in _objects(server, _METRICS):
-        api.apply(_completed(adapted(one, "kube-system", image)))
-
-
-def _completed(manifest: Manifest) -> Manifest:
-    """The labels that its kustomization gives, and by what it knows a kubelet."""
-    labels, spec = {"k8s-app": "metrics-server"}, manifest.get("spec", {})
-    if manifest["kind"] == "Service":
-        return {**manifest, "spec": {**spec, "selector": labels}}
-    if manifest["kind"] == "Deployment":
-        (server,) = spec["template"]["spec"]["containers"]
-        server["args"].append("--kubelet-certificate-authority=/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
-        template = {**spec["template"], "metadata": {"labels": labels}}
-        return {**manifest, "spec": {**spec, "selector": {"matchLabels": labels}, "template": template}}
-    return manifest
 
 
 def server_of(values: Mapping[str, Any]) -> Manifest:
