@@ -23,7 +23,7 @@ from monitoring.quality import ErrorReference
 from monitoring.reference import Reference
 from monitoring.snapshot import add_snapshot, expire_snapshots
 from monitoring.window import WindowResult, measure_window
-from monitoring.workspace import PROJECT, Project, WorkspaceError
+from monitoring.workspace import PROJECT, WorkspaceError
 
 FIRST = datetime(2026, 2, 24, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -31,11 +31,10 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Shown:
-    """A project in a running UI: its address, and the workspace as who adds snapshots names it."""
+    """A running UI: its address, and the workspace as who adds snapshots names it."""
 
     address: str
     workspace: str
-    project: Project = PROJECT
 
     def asked(self, path: str, body: object = None) -> list[dict]:
         method = "GET" if body is None else "POST"
@@ -43,7 +42,7 @@ class Shown:
         return answer.raise_for_status().json()
 
     def snapshots(self) -> list[dict]:
-        found = httpx.get(f"{self.address}/api/projects/{self.project.id}/snapshots", timeout=30)
+        found = httpx.get(f"{self.address}/api/projects/{PROJECT.id}/snapshots", timeout=30)
         return sorted(found.json(), key=lambda one: one["timestamp"]) if found.is_success else []
 
     def wait_for(self, count: int) -> list[dict]:
@@ -57,7 +56,7 @@ class Shown:
 
     def drawn(self) -> dict[str, list[float | None]]:
         """What the panels of the dashboard draw, by legend."""
-        (tab,), panels = (self.asked(f"v2/dashboards/{self.project.id}")[name] for name in ("tabs", "panels"))  # pyright: ignore
+        (tab,), panels = (self.asked(f"v2/dashboards/{PROJECT.id}")[name] for name in ("tabs", "panels"))  # pyright: ignore
         assert tab["panels"] == [panel["id"] for panel in panels]
         found = {}
         for panel in panels:
@@ -65,7 +64,7 @@ class Shown:
                 {name: value[name] for name in ("tags", "metadata", "metric", "metric_labels")}
                 for value in panel["values"]
             ]
-            answer = self.asked(f"v2/snapshots/{self.project.id}/data_series_batch", {"series_filter": filters})
+            answer = self.asked(f"v2/snapshots/{PROJECT.id}/data_series_batch", {"series_filter": filters})
             for series in answer["series"]:  # pyright: ignore
                 found[panel["values"][series["filter_index"]]["legend"]] = series["values"]
         return found
@@ -102,26 +101,19 @@ def ui(folder: Path) -> Iterator[str]:
         server.wait(30)
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A folder, empty at first, and the address of the UI over it."""
-    folder = tmp_path_factory.mktemp("running") / "evidently"
-    with ui(folder) as address:
-        yield folder, address
-
-
 @pytest.fixture(params=["folder", "address"])
-def shown(request: pytest.FixtureRequest, running: tuple[Path, str]) -> Shown:
-    """A project that is not there yet, in a UI that was started before."""
-    folder, address = running
-    return Shown(address, str(folder) if request.param == "folder" else address, Project(request.node.name))
+def shown(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shown]:
+    """A UI that shows nothing yet."""
+    folder = tmp_path / "evidently"
+    with ui(folder) as address:
+        yield Shown(address, str(folder) if request.param == "folder" else address)
 
 
-@pytest.fixture(scope="module")
-def result(calm_days: list[pl.DataFrame], reference: Reference, errors: ErrorReference) -> WindowResult:
+@pytest.fixture
+def result(calm_day: pl.DataFrame, reference: Reference, errors: ErrorReference) -> WindowResult:
     """Of the calm day, as if it were the first day of the dashboard."""
     at = FIRST + 7 * DAY
-    found = measure_window(calm_days[-1], start=at, end=at + DAY, now=at + 2 * DAY, reference=reference, errors=errors)
+    found = measure_window(calm_day, start=at, end=at + DAY, now=at + 2 * DAY, reference=reference, errors=errors)
     return replace(found, start=FIRST, end=FIRST + DAY)
 
 
@@ -129,11 +121,11 @@ def result(calm_days: list[pl.DataFrame], reference: Reference, errors: ErrorRef
 def add(calm_days: list[pl.DataFrame], result: WindowResult) -> Callable[..., str]:
     """Adds the calm day, or another window, as that of a day."""
 
-    def added(where: Shown, day: int = 0, window: pl.DataFrame = calm_days[-1], **measured: object) -> str:
+    def added(workspace: str, day: int = 0, window: pl.DataFrame = calm_days[-1], **measured: object) -> str:
         start = FIRST + day * DAY
         told = replace(result, start=start, end=start + DAY, **measured)  # pyright: ignore[reportArgumentType]
-        earlier, named = pl.concat(calm_days[:-1]), {"model_version": "7", "project": where.project}
-        return add_snapshot(where.workspace, window=window, reference=earlier, result=told, **named)
+        earlier = pl.concat(calm_days[:-1])
+        return add_snapshot(workspace, window=window, reference=earlier, result=told, model_version="7")
 
     return added
 
@@ -141,12 +133,12 @@ def add(calm_days: list[pl.DataFrame], result: WindowResult) -> Callable[..., st
 def test_a_running_ui_shows_each_new_window_and_draws_it_over_time(
     shown: Shown, add: Callable[..., str], result: WindowResult
 ) -> None:
-    ids = [add(shown)]
+    ids = [add(shown.workspace)]
     first = shown.wait_for(1)
-    ids.append(add(shown, day=1, rows=7))
+    ids.append(add(shown.workspace, day=1, rows=7))
     found = shown.wait_for(2)
 
-    assert [one["name"] for one in shown.asked("projects/")].count(shown.project.name) == 1
+    assert [one["name"] for one in shown.asked("projects/")] == [PROJECT.name]
     assert [one["id"] for one in found] == ids
     assert first == found[:1]
     assert datetime.fromisoformat(found[0]["timestamp"]) == FIRST + DAY
@@ -164,9 +156,9 @@ def test_a_running_ui_shows_each_new_window_and_draws_it_over_time(
 
 
 def test_the_page_of_a_window_has_evidentlys_drift_quality_and_summary(shown: Shown, add: Callable[..., str]) -> None:
-    name = add(shown)
+    name = add(shown.workspace)
     shown.wait_for(1)
-    page = json.dumps(shown.asked(f"projects/{shown.project.id}/{name}/data"))
+    page = json.dumps(shown.asked(f"projects/{PROJECT.id}/{name}/data"))
     for part in (
         "Dataset Drift",
         "Regression Model Performance",
@@ -179,23 +171,23 @@ def test_the_page_of_a_window_has_evidentlys_drift_quality_and_summary(shown: Sh
 
 def test_a_window_has_one_snapshot_and_all_windows_one_project(shown: Shown, add: Callable[..., str]) -> None:
     with ThreadPoolExecutor(2) as two:
-        at_once = list(two.map(lambda day: add(shown, day=day), (0, 0)))
-    assert at_once[0] == at_once[1] == add(shown)
+        at_once = list(two.map(lambda day: add(shown.workspace, day=day), (0, 0)))
+    assert at_once[0] == at_once[1] == add(shown.workspace)
     assert [one["id"] for one in shown.wait_for(1)] == at_once[:1]
-    assert [one["name"] for one in shown.asked("projects/")].count(shown.project.name) == 1
+    assert len(shown.asked("projects/")) == 1
     # The other way to the same workspace knows it as well.
-    assert add(replace(shown, workspace=shown.address)) == at_once[0]
+    assert add(shown.address) == at_once[0]
 
 
 def test_what_is_over_its_time_goes(shown: Shown, add: Callable[..., str]) -> None:
-    assert expire_snapshots(shown.workspace, FIRST, shown.project) == 0
+    assert expire_snapshots(shown.workspace, FIRST) == 0
     for day in range(3):
-        add(shown, day=day)
+        add(shown.workspace, day=day)
     shown.wait_for(3)
-    assert expire_snapshots(shown.workspace, FIRST + 3 * DAY, shown.project) == 2
+    assert expire_snapshots(shown.workspace, FIRST + 3 * DAY) == 2
     assert datetime.fromisoformat(shown.wait_for(1)[0]["timestamp"]) == FIRST + 3 * DAY
     assert shown.drawn()[Figure.ROWS] == [1_729]
-    assert expire_snapshots(shown.workspace, FIRST + 3 * DAY, shown.project) == 0
+    assert expire_snapshots(shown.workspace, FIRST + 3 * DAY) == 0
 
 
 def test_a_ui_that_starts_later_shows_all_that_is_there(
@@ -208,7 +200,7 @@ def test_a_ui_that_starts_later_shows_all_that_is_there(
     for day, window in enumerate((calm_day[:0], broken)):
         told = measure_window(window, start=start, end=end, now=end, reference=reference, errors=errors)
         parts = {name: getattr(told, name) for name in ("rows", "faults", "drift", "quality", "profile")}
-        add(Shown("", str(folder)), day=day, window=window, **parts)
+        add(str(folder), day=day, window=window, **parts)
     told = measure_window(calm_day, start=start, end=end, now=end + DAY, reference=None, errors=None)
     add_snapshot(str(folder), window=calm_day, reference=None, result=told, model_version="7")
     with ui(folder) as address:
@@ -226,7 +218,7 @@ def test_the_files_hold_neither_rows_nor_who_asked(
 ) -> None:
     folder = tmp_path / "evidently"
     window = calm_day.with_columns(pl.lit("7-secret").alias("request_id"))
-    add(Shown("", str(folder)), window=window)
+    add(str(folder), window=window)
     (file,) = folder.glob("*/snapshots/*.json")
     text = file.read_text(encoding="utf-8")
     assert "secret" not in text
@@ -243,4 +235,4 @@ def test_a_ui_that_is_down_is_told(add: Callable[..., str]) -> None:
     with pytest.raises(
         WorkspaceError, match=r"Evidently's UI at http://127.0.0.1:1 does not answer .*`evidently` up\?"
     ):
-        add(Shown("", "http://127.0.0.1:1"))
+        add("http://127.0.0.1:1")

@@ -35,7 +35,7 @@ def test_an_unknown_stack_ends_with_one_sentence_that_names_the_known_ones() -> 
     result = CliRunner().invoke(command, ["--stack", "production"])
     assert (result.exit_code, result.output) == (
         2,
-        "'production' is no cloud stack; give one of dev, staging, prod.\n",
+        "'production' is no stack on Kubernetes; give one of dev, staging, prod, cluster.\n",
     )
 
 
