@@ -82,7 +82,7 @@ def _kubeflow(name: str) -> Pods:
 
 
 EVERY_POD = Pods(namespace="", name="every pod")
-_DNS = Pods(namespace=SYSTEM, name="DNS", labels={"k8s-app": "kube-dns"})
+_DNS = Pods(namespace=SYSTEM, name="dns", labels={"k8s-app": "kube-dns"})
 KUBERNETES = Addresses(name="Kubernetes API", blocks=(VPC, SERVICES))
 # The API server calls webhooks, and passes on what `services/proxy` is asked for, from addresses in the VPC.
 _FROM_KUBERNETES = Addresses(name="Kubernetes API", blocks=(VPC,))

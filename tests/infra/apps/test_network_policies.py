@@ -181,6 +181,11 @@ def test_every_namespace_refuses_by_default(make_all: MakeAll) -> None:
         assert not policy.get("egress")
 
 
+def test_every_policy_has_a_name_that_kubernetes_takes(make_all: MakeAll, sign_in: object) -> None:
+    names = {one["metadata"]["name"] for one in make_all("dev", sign_in=sign_in).of("NetworkPolicy")}
+    assert [name for name in sorted(names) if not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name)] == []
+
+
 def test_the_namespace_that_runs_already_is_closed_after_all_that_it_needs_is_open() -> None:
     recording = record("dev")
     system = [one for one in recording.of_package("kubernetes") if one.name.startswith("network-policies-kube-system-")]
