@@ -58,7 +58,7 @@ def lineage(chain: Chain, of: str, *options: str, **changed: str) -> subprocess.
         if value is not None
     }
     environment = os.environ | plain | {"BENTOML_HOME": str(chain.home)} | changed
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 def told(chain: Chain, of: str, **changed: str) -> tuple[dict[str, dict[str, Any]], set[tuple[str, str, str]]]:

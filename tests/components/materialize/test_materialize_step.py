@@ -144,7 +144,7 @@ def test_a_call_that_is_killed_changed_nothing_and_the_next_one_completes(
         f"step.materialize(Platform(), {new.zone_features_version}, {new.pair_features_version}, "
         f"datetime.fromisoformat('{new.feature_end.isoformat()}'))"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=variables(platform), check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], env=variables(platform), check=False, timeout=300)
     assert done.returncode == -9
     assert online(platform, "value", "event_ts") == before
     bring(platform, new)
@@ -158,10 +158,10 @@ def test_the_command_takes_the_newest_versions(
     platform: Platform, build: Callable[[pl.DataFrame], BuildFeaturesResult]
 ) -> None:
     command = [sys.executable, "-m", "components.materialize"]
-    nothing = subprocess.run(command, env=variables(platform), capture_output=True, text=True, timeout=60, check=True)
+    nothing = subprocess.run(command, env=variables(platform), capture_output=True, text=True, timeout=300, check=True)
     assert nothing.stdout == "no features have been built yet\n"
     built = build(some_trips(300))
-    done = subprocess.run(command, env=variables(platform), capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, env=variables(platform), capture_output=True, text=True, timeout=300, check=True)
     keys = bring(platform, built)
     assert done.stdout == "".join(f"{view}: {keys[view]} keys are online\n" for view in VIEWS)
 

@@ -160,7 +160,7 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, float]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     processes = {seed: rendering("prod", folder / seed, seed) for seed in ("1", "2")}
     for process in processes.values():
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

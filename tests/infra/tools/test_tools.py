@@ -163,7 +163,7 @@ def test_two_installs_at_once_build_once(machine: Machine) -> None:
     machine.catalogue(TOOL + GO)
     clones = [machine.clone, machine.make_clone("second")]
     running = [machine.start(clone) for clone in clones]
-    told = [process.communicate(timeout=20)[0] for process in running]
+    told = [process.communicate(timeout=60)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0], told
     assert machine.calls("build") == 1
     assert [answer(machine, clone=clone) for clone in clones] == ["built", "built"]
