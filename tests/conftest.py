@@ -65,11 +65,6 @@ def pytest_configure() -> None:
     gc.set_threshold(10_000, 10, 10)
 
 
-def pytest_collection_finish() -> None:
-    """Leave those out once all of them are there."""
-    gc.freeze()
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Have workers begin with what takes longest."""
     if hasattr(config, "workerinput"):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 import pulumi
 from pulumi_kubernetes import apps, batch, core, meta, policy
@@ -70,6 +71,30 @@ class Task(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[account], delete_before_replace=True),
         )
         self.register_outputs({})
+
+
+def stateful_server(
+    name: str, workload: Workload, *, needs: Sequence[pulumi.Resource], opts: pulumi.ResourceOptions
+) -> apps.v1.StatefulSet:
+    """Service account, headless Service and StatefulSet of a server that owns its data.
+
+    Args:
+        needs: What its pod needs, and only spells out the names of.
+    """
+    workload = described.excused(workload)
+    account = service_account(f"{name}-account", workload, opts)
+    core.v1.Service(
+        f"{name}-service",
+        metadata=described.metadata(workload),
+        spec=objects.service(workload, headless=True),
+        opts=opts,
+    )
+    return apps.v1.StatefulSet(
+        f"{name}-server",
+        metadata=described.metadata(workload, makes_pods=True),
+        spec=objects.stateful_set(workload),
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[*needs, account])),
+    )
 
 
 def around_pods(name: str, workload: Workload, replicas: int, opts: pulumi.ResourceOptions) -> None:

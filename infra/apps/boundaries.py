@@ -4,12 +4,14 @@ from collections.abc import Collection, Sequence
 
 import pulumi
 
-from infra.apps.foundation import Foundation
+from infra.apps import openings as table
+from infra.apps.foundation import CloudFoundation, Foundation
 from infra.apps.namespaces import Namespaces
 from infra.apps.network_policies import NetworkPolicies
 from infra.apps.openings import Opening
 from infra.apps.priority import PriorityClasses
 from infra.apps.roles import Roles
+from infra.settings.cloud import CloudSettings
 from infra.settings.services import ServiceSettings
 
 
@@ -42,3 +44,18 @@ class Boundaries(pulumi.ComponentResource):
         NetworkPolicies("network-policies", openings, vpc_cidr, (*foundation.namespaces, *others), inside)
         Roles("roles", foundation.namespaces, inside)
         self.register_outputs({})
+
+
+def of_cloud(
+    foundation: CloudFoundation, settings: CloudSettings, opts: pulumi.ResourceOptions | None = None
+) -> Boundaries:
+    """Those of a cloud stack, around EKS' own namespace too."""
+    return Boundaries(
+        "boundaries",
+        foundation,
+        settings,
+        openings=table.of_stack(settings),
+        vpc_cidr=foundation.vpc_cidr,
+        others=[table.SYSTEM],
+        opts=opts,
+    )

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from infra.apps import openings
-from infra.apps.boundaries import Boundaries
+from infra.apps import boundaries
 from infra.apps.cloud_workloads import CloudWorkloads
 from infra.apps.foundation import CloudFoundation
 from infra.apps.kubeflow.pipelines import KubeflowPipelines
@@ -37,17 +36,9 @@ class ClusterLayer(pulumi.ComponentResource):
         super().__init__("keelson:apps:ClusterLayer", name, None, opts)
         inside = pulumi.ResourceOptions(parent=self, providers=[foundation.provider])
         # Objects without pods: they need no node, only somebody who is let in.
-        boundaries = Boundaries(
-            "boundaries",
-            foundation,
-            settings,
-            openings=openings.of_stack(settings),
-            vpc_cidr=foundation.vpc_cidr,
-            others=[openings.SYSTEM],
-            opts=inside,
-        )
+        walls = boundaries.of_cloud(foundation, settings, inside)
         # No pod starts in a namespace before its walls stand.
-        ready = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[*needs, boundaries]))
+        ready = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[*needs, walls]))
         operators = Operators("operators", foundation, settings, opts=ready)
         settled = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[operators]))
         Logs("logs", foundation, settings, opts=settled)

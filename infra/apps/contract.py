@@ -19,9 +19,9 @@ PIPELINES_SECRET = "pipelines-database"  # noqa: S105 (a name)
 
 # The Secret with the keys of the S3 server, in stacks that have one.
 STORAGE_SECRET = "object-storage"  # noqa: S105 (a name)
+STORAGE_KEYS = _ACCESS_KEY, _SECRET_KEY = "access-key-id", "secret-access-key"
 
 _AUTHORITY_FILE = "ca.pem"
-_ACCESS_KEY, _SECRET_KEY = "access-key-id", "secret-access-key"
 # Contract output → secret that the database bootstrap fills, and its key. Values never pass through the program.
 SECRET_OUTPUTS: Mapping[str, tuple[str, str]] = {
     "pipelines_database": (PIPELINES_SECRET, "uri"),
@@ -104,7 +104,7 @@ def _secret_outputs(foundation: Foundation) -> dict[str, Field]:
 
 def storage_fields(source: pulumi.Input[str]) -> dict[str, Field]:
     """Keys of the Secret ``STORAGE_SECRET``, which workloads that read nothing else of the contract get."""
-    return same_keys(source, [_ACCESS_KEY, _SECRET_KEY])
+    return same_keys(source, STORAGE_KEYS)
 
 
 def storage_variables(foundation: Foundation) -> dict[str, pulumi.Input[str] | SecretKey]:

@@ -5,11 +5,9 @@ with it; the server takes it over each time that it starts.
 """
 
 import pulumi
-from pulumi_kubernetes import apiextensions, apps, core, meta
+from pulumi_kubernetes import apiextensions, core, meta
 
-from infra.apps import objects
-from infra.apps import workload as described
-from infra.apps.application import service_account
+from infra.apps.application import stateful_server
 from infra.apps.bootstrap.mysql import DATABASES, RIGHTS
 from infra.apps.database_bootstrap import MYSQL_PORT, MYSQL_SECRET
 from infra.apps.foundation import Volume
@@ -95,13 +93,7 @@ def workload(image: pulumi.Input[str]) -> Workload:
 
 
 class Mysql(pulumi.ComponentResource):
-    """The server, its Service, its data on a volume that is given, and a master password that only the cluster knows.
-
-    Attributes:
-        server: The running server.
-    """
-
-    server: apps.v1.StatefulSet
+    """The server, its Service, its data on a volume that is given, and a master password that only it knows."""
 
     def __init__(
         self,
@@ -113,23 +105,8 @@ class Mysql(pulumi.ComponentResource):
     ) -> None:
         super().__init__("keelson:apps:Mysql", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        server = described.excused(workload(image))
-        claim = self._claim(name, volume)
-        password = self._password(name)
-        account = service_account(f"{name}-account", server, child)
-        core.v1.Service(
-            f"{name}-service",
-            metadata=described.metadata(server),
-            spec=objects.service(server, headless=True),
-            opts=child,
-        )
-        self.server = apps.v1.StatefulSet(
-            f"{name}-server",
-            metadata=described.metadata(server, makes_pods=True),
-            spec=objects.stateful_set(server),
-            # The pod needs them, and only spells out their names.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[claim, password, account]),
-        )
+        needs = [self._claim(name, volume), self._password(name)]
+        stateful_server(name, workload(image), needs=needs, opts=child)
         self.register_outputs({})
 
     def _claim(self, name: str, volume: Volume) -> core.v1.PersistentVolumeClaim:

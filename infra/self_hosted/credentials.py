@@ -10,12 +10,12 @@ from pulumi.dynamic import Resource
 from infra.apps.bootstrap import postgres
 from infra.apps.bootstrap.databases import POSTGRES_APPLICATIONS, POSTGRES_GUESTS
 from infra.apps.bootstrap.vault import new_password
+from infra.apps.contract import STORAGE_KEYS, STORAGE_SECRET
 from infra.cluster.certificates import Authority
 from infra.local.provider import READY, LocalProvider
 from infra.self_hosted.names import MASTER_USER, POSTGRES_HOST, POSTGRES_PORT
 
-MASTER, SERVER, STORAGE, GRAFANA = "postgres-master", "postgres-server", "object-storage", "grafana"
-STORAGE_KEYS = ("access-key-id", "secret-access-key")
+MASTER, SERVER, STORAGE, GRAFANA = "postgres-master", "postgres-server", STORAGE_SECRET, "grafana"
 # One for each user of a database.
 DATABASES = (*POSTGRES_APPLICATIONS, *POSTGRES_GUESTS)
 ACCESS_KEY_ID = "keelson"
@@ -34,7 +34,7 @@ def make() -> dict[str, dict[str, str]]:
     return {
         MASTER: {"username": MASTER_USER, "password": new_password()},
         SERVER: {"tls.crt": server.certificate, "tls.key": server.key},
-        STORAGE: {"access-key-id": ACCESS_KEY_ID, "secret-access-key": new_password()},
+        STORAGE: dict(zip(STORAGE_KEYS, (ACCESS_KEY_ID, new_password()), strict=True)),
         GRAFANA: {"admin-user": "keelson", "admin-password": new_password()},
         **{short: _database(name, database, authority.certificate) for short, (name, database) in users.items()},
     }

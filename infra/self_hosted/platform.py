@@ -9,6 +9,7 @@ import pulumi_kubernetes as kubernetes
 from infra.apps import controllers, observability
 from infra.apps.boundaries import Boundaries
 from infra.apps.charts import chart
+from infra.apps.contract import STORAGE_KEYS
 from infra.apps.database_bootstrap import Bootstrapping
 from infra.apps.foundation import Buckets, DatabaseServer, Foundation, same_keys
 from infra.apps.foundation import ObjectStorage as Storage
@@ -129,8 +130,8 @@ class SelfHostedPlatform(pulumi.ComponentResource):
             (names.DATABASE, credentials.MASTER): ("username", "password"),
             (names.DATABASE, credentials.SERVER): ("tls.crt", "tls.key"),
             **{(names.DATABASE, short): _DATABASE_KEYS for short in credentials.DATABASES},
-            (names.DATABASE, credentials.STORAGE): credentials.STORAGE_KEYS,
-            (names.STORAGE, credentials.STORAGE): credentials.STORAGE_KEYS,
+            (names.DATABASE, credentials.STORAGE): STORAGE_KEYS,
+            (names.STORAGE, credentials.STORAGE): STORAGE_KEYS,
         }
         secrets = [
             self._foundation.keeper.kubernetes_secret(

@@ -1,11 +1,9 @@
 """Postgres as a pod: one server, its data on a volume, reached over TLS by users with passwords alone."""
 
 import pulumi
-from pulumi_kubernetes import apps, core, meta
+from pulumi_kubernetes import core, meta
 
-from infra.apps import objects
-from infra.apps import workload as described
-from infra.apps.application import digest, service_account, volume_claim
+from infra.apps.application import digest, stateful_server, volume_claim
 from infra.apps.priority import CRITICAL
 from infra.apps.workload import Check, Probes, Size, Workload
 from infra.self_hosted.credentials import MASTER, SERVER
@@ -88,13 +86,7 @@ def _set(name: str, value: str) -> tuple[str, str]:
 
 
 class Postgres(pulumi.ComponentResource):
-    """The server, its Service and its volume.
-
-    Attributes:
-        server: The running server.
-    """
-
-    server: apps.v1.StatefulSet
+    """The server, its Service and its volume."""
 
     def __init__(
         self, name: str, *, image: pulumi.Input[str], gib: int, opts: pulumi.ResourceOptions | None = None
@@ -102,7 +94,6 @@ class Postgres(pulumi.ComponentResource):
         """``gib``: size of the volume."""
         super().__init__("keelson:self_hosted:Postgres", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        server = described.excused(workload(image))
         volume_claim(f"{name}-volume", namespace=DATABASE, name=POSTGRES, gib=gib, opts=child)
         files = core.v1.ConfigMap(
             f"{name}-configuration",
@@ -110,18 +101,5 @@ class Postgres(pulumi.ComponentResource):
             data={_ACCESS: access()},
             opts=child,
         )
-        account = service_account(f"{name}-account", server, child)
-        core.v1.Service(
-            f"{name}-service",
-            metadata=described.metadata(server),
-            spec=objects.service(server, headless=True),
-            opts=child,
-        )
-        self.server = apps.v1.StatefulSet(
-            f"{name}-server",
-            metadata=described.metadata(server, makes_pods=True),
-            spec=objects.stateful_set(server),
-            # The pod needs them, and only spells out their names.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[files, account]),
-        )
+        stateful_server(name, workload(image), needs=[files], opts=child)
         self.register_outputs({})

@@ -137,7 +137,7 @@ def test_prometheus_has_every_rule_of_the_stack_and_evaluates_it(stack: Any, eve
     def health() -> dict[str, set[str]]:
         return {group["name"]: {rule["health"] for rule in group["rules"]} for group in stack.ask("rules")["groups"]}
 
-    eventually(lambda: health() == {name: {"ok"} for name in written}, 120)
+    assert eventually(lambda: health() == {name: {"ok"} for name in written}, 120)
 
 
 def test_a_good_bundle_replaces_the_old_one_and_no_request_fails(

@@ -86,10 +86,10 @@ def ask(node: ClusterLayout, api: Api, applied: Mapping[str, Manifest], eventual
 
 
 @pytest.fixture(scope="module")
-def ready(api: Api, applied: Mapping[str, Manifest], eventually: Wait) -> Callable[[str], None]:
-    """Waits until a server answers, given as ``<namespace>/<kind>/<name>``."""
+def ready(api: Api, applied: Mapping[str, Manifest], eventually: Wait) -> Callable[[str], bool]:
+    """Waits until a server answers, given as ``<namespace>/<kind>/<name>``; returns whether it does."""
 
-    def wait(place: str) -> None:
+    def wait(place: str) -> bool:
         namespace, kind, name = place.split("/")
 
         def answers() -> bool:
@@ -98,13 +98,13 @@ def ready(api: Api, applied: Mapping[str, Manifest], eventually: Wait) -> Callab
             generation = (found or {}).get("metadata", {}).get("generation")
             return status.get("observedGeneration") == generation and status.get("readyReplicas") == 1
 
-        eventually(answers, _SECONDS)
+        return eventually(answers, _SECONDS)
 
     return wait
 
 
 @pytest.fixture(scope="module")
-def run(ask: Ask, ready: Callable[[str], None]) -> str:
+def run(ask: Ask, ready: Callable[[str], bool]) -> str:
     """A run that was tracked, by its id."""
     ready("mlflow/Deployment/mlflow")
     return ask(TRACK).splitlines()[-1]
@@ -149,4 +149,4 @@ def test_what_was_tracked_outlives_the_pods_that_keep_it(
     "place", ["feast/Deployment/feast", "monitoring/Deployment/monitor", "monitoring/Deployment/evidently"]
 )
 def test_the_services_that_stand_on_them_become_ready(ready: Any, place: str) -> None:
-    ready(place)
+    assert ready(place)

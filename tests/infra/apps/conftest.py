@@ -11,7 +11,6 @@ import pytest
 from pulumi.runtime import settings as engine
 from pulumi.runtime.stack import run_pulumi_func
 
-from infra.apps import openings
 from infra.apps.access import SECRETS
 from infra.apps.foundation import Buckets, CloudFoundation, DatabaseServer, Volume
 from infra.apps.namespaces import NAMESPACES
@@ -133,7 +132,7 @@ def _recorded(program: Callable[[], None]) -> Made:
 @pytest.fixture(scope="session")
 def make_all() -> Callable[..., Made]:
     """Makes all of the cluster layer's own objects, ``make_all("prod", sign_in=...)``; equal ones only once."""
-    from infra.apps.boundaries import Boundaries
+    from infra.apps import boundaries
     from infra.apps.cloud_workloads import CloudWorkloads
     from infra.apps.logs import Logs
 
@@ -144,16 +143,9 @@ def make_all() -> Callable[..., Made]:
 
         def program() -> None:
             foundation = a_foundation(settings)
-            boundaries = Boundaries(
-                "boundaries",
-                foundation,
-                settings,
-                openings=openings.of_stack(settings),
-                vpc_cidr=foundation.vpc_cidr,
-                others=[openings.SYSTEM],
-            )
+            walls = boundaries.of_cloud(foundation, settings)
             Logs("logs", foundation, settings)
-            CloudWorkloads("workloads", foundation, settings, needs=[boundaries])
+            CloudWorkloads("workloads", foundation, settings, needs=[walls])
 
         key = settings.model_dump_json()
         if key not in known:
