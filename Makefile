@@ -2,13 +2,15 @@
 .DEFAULT_GOAL := help
 .PHONY: help env doctor up down status train features score lineage reproduce promotions publish bundle release rollback \
 	collect forget logs demo-release demo-drift demo-calm predict edge image \
-	test test-release test-loop test-logs test-page test-image test-cluster cluster cluster-down cluster-secrets lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight \
+	test test-stack test-training test-all test-release test-loop test-logs test-page test-image test-cluster cluster cluster-down cluster-secrets lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight \
 	teardown sweep \
 	pause resume \
 	repository codeowners changelog hooks
 
 PYTHON ?= python3
 PY := .venv/bin/python
+# Each core gets whole files, whose fixtures cost more than their tests.
+ON_EVERY_CORE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 DATA ?= synthetic
 ROWS ?= 200000
 SEED ?= 42
@@ -80,14 +82,18 @@ lint: env ## Check format, style, types and workflows
 	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m pyright && $(PY) -m infra.scanning.workflows
 versions: env ## Say which components and pipelines changed without a new version
 	@$(PY) -m pipelines.compile --check
-test: lint ## Run all tests, among them a whole stack in a scratch clone (TESTS=tests/components ...)
+test: lint ## Run all tests but those that have a target of their own (TESTS=tests/components ...)
 ifneq ($(TESTS),)
 	@$(PY) -m pytest $(TESTS)
 else
-# Those of a whole stack take times, and have the machine for themselves; of the others each core gets whole files.
-	@$(PY) -m pytest tests/stack
-	@$(PY) -m pytest --ignore tests/stack --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@$(PY) -m pytest $(ON_EVERY_CORE)
 endif
+test-stack: env ## Bring a whole stack up in a scratch clone, break it, and look at what it answers
+	@$(PY) -m pytest -m stack tests/stack
+test-training: env ## Run whole trainings on a real platform: fail, resume, repeat, rebuild to the byte
+	@$(PY) -m pytest -m training $(ON_EVERY_CORE) tests/pipelines
+# What takes times has the machine for itself.
+test-all: test test-stack test-training ## Run what CI runs: the three targets above
 test-workflows: env ## Run the workflows on this machine, failures among them, with a scratch stack for each environment
 	@$(PY) -m pytest -m workflows tests/infra/delivery
 test-release: env ## Release a better model and roll a worse one back on a scratch stack, under load

@@ -2,9 +2,10 @@
 
 A worker that is asked more than it can answer would answer everything late. What it still has to do is counted, not how
 late it is: a machine that is busy with something else is no reason to turn a lone caller away.
-"""
 
-import asyncio
+Whoever has a place gives the event loop a turn before it leaves (``Predictor.predict`` does), so that all that arrived
+together take their places before the first of them is answered. Else each would find an empty house.
+"""
 
 # A prediction takes well under a millisecond of a core, and reading its features some milliseconds of waiting.
 MAX_REQUESTS = 128
@@ -27,7 +28,7 @@ class Admission:
     def __init__(self) -> None:
         self.inside = 0
 
-    async def enter(self) -> None:
+    def enter(self) -> None:
         """Take a place; ``leave`` gives it back.
 
         Raises:
@@ -36,9 +37,6 @@ class Admission:
         if self.inside >= MAX_REQUESTS:
             raise FullError
         self.inside += 1
-        # All that arrived together take their places before the first of them is answered; without this each would
-        # find an empty house, as answering alone never lets another run.
-        await asyncio.sleep(0)
 
     def leave(self) -> None:
         """Give a place back."""

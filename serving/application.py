@@ -86,7 +86,7 @@ class Application(Starlette):
         predictor: Predictor = self.state.predictor
         body = await json_body(headers, receive)
         try:
-            await admission.enter()
+            admission.enter()
         except FullError as error:
             raise Refusal(503, f"{error}.") from None
         try:

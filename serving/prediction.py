@@ -1,9 +1,11 @@
 """From checked trips to seconds: features of the request and of the online store, and the model that is asked."""
 
+import asyncio
 import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -50,6 +52,12 @@ def _row(trip: Mapping[str, Any], stored: list[float]) -> tuple[float, ...]:
     asked = clock_and_zones(trip[contract.PICKUP_TIME], trip[contract.PICKUP_ZONE], trip[contract.DROPOFF_ZONE])
     passengers = trip[contract.PASSENGERS]
     return (*asked, trip[contract.DISTANCE], np.nan if passengers is None else passengers, *stored)
+
+
+@lru_cache(maxsize=1)
+def _without(trips: int) -> np.ndarray:
+    """Online features that are all missing, float64 [trips, len(ONLINE_FEATURES)]; not to be written to."""
+    return np.full((trips, len(ONLINE_FEATURES)), np.nan)
 
 
 class Answer(NamedTuple):
@@ -171,7 +179,7 @@ class Predictor:
         """Predict once by each model without online features, so that no caller pays for lazy loading."""
         trips = parse_trips(json.dumps(EXAMPLE_TRIP).encode())
         for model in self.models.values():
-            model.predict(model_input(trips, np.full((1, len(ONLINE_FEATURES)), np.nan)))
+            model.predict(model_input(trips, _without(1)))
 
     async def _features(self, trips: Sequence[Mapping[str, Any]], request_id: str) -> tuple[np.ndarray, bool]:
         """Online features, and whether they had to be left out."""
@@ -189,7 +197,7 @@ class Predictor:
                     metrics.MISSING_FEATURES.inc(missing)
                 return online, False
         metrics.DEGRADED.inc(len(trips))
-        return np.full((len(trips), len(ONLINE_FEATURES)), np.nan), True
+        return _without(len(trips)), True
 
     def _seconds(self, version: str, features: np.ndarray) -> list[float]:
         return self.models[version].predict(features).tolist()
@@ -208,6 +216,8 @@ class Predictor:
         elapsed: float,
     ) -> None:
         if self._journal is None:
+            # A turn for requests that arrived with this one (``serving.admission``); a write is waited for as long.
+            await asyncio.sleep(0)
             return
         try:
             self._journal.write(

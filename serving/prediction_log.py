@@ -30,6 +30,7 @@ class PredictionLog:
         self._journal, self._bundle = Journal(folder, PREDICTIONS), bundle
         self._lines = bytearray()
         self._waiting: list[asyncio.Future[None]] = []
+        self._loop: asyncio.AbstractEventLoop
 
     def __enter__(self) -> "PredictionLog":
         self._journal.__enter__()
@@ -94,11 +95,12 @@ class PredictionLog:
         Raises:
             OSError: It could not be written, and is dropped: the next lines must not wait for it.
         """
-        loop = asyncio.get_running_loop()
         if not self._waiting:
-            loop.call_soon(self._write)
+            # Asking for the loop is a call into the system.
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._write)
         # One of its own for each: where a caller is gone, the others must not be cancelled with it.
-        waiting = loop.create_future()
+        waiting = self._loop.create_future()
         self._waiting.append(waiting)
         await waiting
 

@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from components.platform import Platform
+
+pytestmark = pytest.mark.training
 
 
 def test_a_training_run_is_rebuilt_to_the_byte(live: Platform, run_module: Any) -> None:

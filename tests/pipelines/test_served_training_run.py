@@ -16,6 +16,8 @@ from components.served.tables import AT
 from components.tracking import Tracking
 from components.validate.bench import clean_trips
 
+pytestmark = pytest.mark.training
+
 # Where the trips of the base end, and where those that are learned from begin.
 BASE_ENDS, FIRST = datetime(2026, 2, 16), datetime(2026, 2, 23)
 AHEAD = timedelta(hours=5)

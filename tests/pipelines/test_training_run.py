@@ -22,6 +22,8 @@ from components.recording import champion
 from components.tracking import ModelVersion, Tracking
 from components.trips import synthetic
 
+pytestmark = pytest.mark.training
+
 
 def environment(platform: Platform) -> dict[str, str]:
     """The variables that a platform is read from."""

@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.workflows
 
 _KEPT_LONGER = {"infra/local/observability.py": ("retention.time=30d", "retention.time=45d")}
-_WHY = "twice the trips"
+_WHY = "five times the trips"
 _ATTEMPTS = 3
 
 
@@ -81,8 +81,8 @@ def code(team: Any) -> Code:
 
 @pytest.fixture(scope="module")
 def model(team: Any, code: Code) -> Model:
-    """A model that learned from twice the trips is carried to prod."""
-    trained = train(team, "dev", "rows=40000", _WHY)
+    """A model that learned from five times the trips is carried to prod."""
+    trained = train(team, "dev", "rows=100000", _WHY)
     dev = release_model(team, "dev", "", _WHY)
     bundle = newest(team, "dev")
     skipped = release_model(team, "prod", bundle, _WHY, approved=True)
