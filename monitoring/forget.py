@@ -58,24 +58,26 @@ class Forgotten:
 
 
 @retry(retry=retry_if_exception_type(log_tables.Overtaken), stop=stop_after_attempt(8), reraise=True)
-def forget(platform: Platform, folder: Path, key: str) -> Forgotten:
+def forget(platform: Platform, folder: Path | None, key: str) -> Forgotten:
     """Remove a request with all its trips, or one trip.
 
     Args:
-        folder: Of the journals.
+        folder: Of the journals; None where they are taken in elsewhere and keep nothing that is in the tables.
         key: A request's id, or a trip's key as of ``components.labels.key``; a text may be both.
 
     Raises:
         monitoring.log_tables.Overtaken: Other writers were faster time and again.
     """
     with alone(open_engine(platform), log_tables.LOCK):
-        collect_unlocked(platform, folder)
+        if folder is not None:
+            collect_unlocked(platform, folder)
         known = _joined(platform)
         trips = pl.concat([_of_request(known, key), _of_trip(known, key)])
         requests = [key, *trips[REQUEST].unique()]
         whose = _Whose(key, set(trips.select(REQUEST, INDEX).rows()), requests)
         records = named(known.join(trips.lazy(), on=[REQUEST, INDEX], how="semi").collect())
-        lines = sum(_blank(segment, whose) for kind in KINDS for segment in segments(folder, kind.journal))
+        journals = [segment for kind in KINDS for segment in segments(folder, kind.journal)] if folder else []
+        lines = sum(_blank(segment, whose) for segment in journals)
         removed = {name: _remove(platform, name, whose) for name in TABLES}
         files = sum(log_tables.purge(table) for name in TABLES if (table := log_tables.existing(platform, name)))
         return Forgotten(
@@ -192,8 +194,6 @@ def main() -> int:
     parser.add_argument("key", help="a request's id, or a trip's key")
     key = parser.parse_args().key
     settings = MonitoringSettings()  # pyright: ignore[reportCallIssue]
-    if settings.journals is None:
-        parser.error("there is no folder of journals: set KEELSON_PREDICTION_LOG to the one that the service writes to")
     print(json.dumps(asdict(forget(Platform(), settings.journals, key))))  # pyright: ignore[reportCallIssue]
     return 0
 

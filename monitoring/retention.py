@@ -60,7 +60,7 @@ def expire_rows(platform: TableStore, settings: MonitoringSettings, now: datetim
 
 
 def expire_journals(platform: TableStore, settings: MonitoringSettings, now: datetime) -> int:
-    """Delete journals that are over their time and in the tables to their end; returns how many."""
+    """Let go of what journals say that is over its time and in the tables; returns how many files went."""
     if settings.journals is None:
         return 0
     last = (now - timedelta(days=settings.journal_retention_days)).timestamp()
@@ -86,20 +86,23 @@ def _files_by_day(table: DeltaTable) -> Counter[str]:
 
 
 def _expire_journals(platform: TableStore, folder: Path, last: float) -> int:
-    """Delete files that were last written before a time and are in the tables to their end; returns how many."""
+    """Let go of files that were last written before a time, as far as they are in the tables; returns how many went."""
     count = 0
     for kind in KINDS:
         table = log_tables.existing(platform, kind.table)
         if table is None:
             continue
         for segment in segments(folder, kind.journal):
-            facts = segment.stat()
-            if facts.st_mtime >= last or log_tables.offset(table, segment.name) < facts.st_size:
+            # In this order: what is finished grows no more.
+            finished, facts = is_finished(segment), segment.stat()
+            if facts.st_mtime >= last:
                 continue
-            if is_finished(segment):
+            read = log_tables.offset(table, segment.name)
+            if not finished:
+                # The file of a service that runs stays; what it said goes.
+                said = [(start, len(line)) for start, line in whole_lines(segment) if start < read and line.strip()]
+                blank(segment, said)
+            elif read >= facts.st_size:
                 segment.unlink()
                 count += 1
-            else:
-                # A service that nobody asks for anything: its file stays, what it said goes.
-                blank(segment, [(start, len(line)) for start, line in whole_lines(segment)])
     return count

@@ -31,8 +31,9 @@ class MonitoringSettings(BaseSettings):
         journals: Folder in which the service keeps its journals; without one they are taken in elsewhere.
         retention_days: How long the tables keep predictions and outcomes. 90 days hold what a training looks at, 8
             weeks of trips, and the 4 weeks before them that its features are computed from.
-        journal_retention_days: How long a finished journal is kept once its rows are in the tables. A release reads
-            journals, and takes hours; a week leaves time to look at one that went wrong.
+        journal_retention_days: How long a journal is kept after its last line, once its rows are in the tables. A
+            release reads journals, and takes hours; a week leaves time to look at one that went wrong. 0 where nobody
+            reads them: what is in the tables goes at once.
         database_schema: Of the pipelines' database, in which the monitor keeps what it knows.
         window_seconds: Length of a window.
         delay_seconds: A window is looked at so long after its end, when its labels are due.
@@ -56,7 +57,7 @@ class MonitoringSettings(BaseSettings):
 
     journals: Path | None = Field(default=None, validation_alias="KEELSON_PREDICTION_LOG")
     retention_days: int = Field(default=90, ge=1, validation_alias="KEELSON_LOG_RETENTION_DAYS")
-    journal_retention_days: int = Field(default=7, ge=1, validation_alias="KEELSON_JOURNAL_RETENTION_DAYS")
+    journal_retention_days: int = Field(default=7, ge=0, validation_alias="KEELSON_JOURNAL_RETENTION_DAYS")
     database_schema: str = Field(
         default=LIVE, pattern=r"^[a-z][a-z0-9_]{0,62}$", validation_alias="KEELSON_MONITOR_SCHEMA"
     )

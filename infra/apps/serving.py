@@ -89,6 +89,8 @@ def collector(image: pulumi.Input[str], foundation: Foundation) -> Workload:
             # Who signs in by it may take locks, and nothing else.
             "KEELSON_PIPELINES_DATABASE": SecretKey(secret=LOCK_SECRET, key="uri"),
             "KEELSON_PREDICTION_LOG": _PREDICTIONS,
+            # Nobody reads a pod's journals, and who forgets somebody does not reach them.
+            "KEELSON_JOURNAL_RETENTION_DAYS": "0",
         },
         secret_files={AUTHORITY_FOLDER: AUTHORITY},
     )

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from components.trips.files import RawBatch
 from monitoring import collect, log_tables
 from monitoring.forget import Forgotten, forget
 from monitoring.lines import KINDS, REJECTED_LOG, parse
+from monitoring.retention import expire_journals
+from monitoring.settings import MonitoringSettings
 
 Writes = Callable[..., None]
 SECRET, OTHER = "request-of-somebody", "request-of-another"
@@ -131,6 +134,20 @@ def test_a_line_of_a_service_that_runs_is_forgotten_and_it_goes_on(
     collect.collect(platform, journals)
     assert requests(platform) == [OTHER]
     assert SECRET.encode() not in on_disk(journals)
+
+
+def test_where_journals_are_taken_in_elsewhere_the_tables_are_forgotten_and_journals_are_blank_already(
+    platform: Platform, journals: Path, predicted: Writes
+) -> None:
+    predicted(SECRET, OTHER)
+    collect.collect(platform, journals)
+    at_once = MonitoringSettings(journals=journals, journal_retention_days=0)
+    expire_journals(platform, at_once, datetime.now(UTC) + timedelta(seconds=60))
+    assert SECRET.encode() not in on_disk(journals)
+    done = forget(platform, None, SECRET)
+    assert (done.predictions, done.journal_lines) == (1, 0)
+    assert SECRET.encode() not in stored(platform)
+    assert requests(platform) == [OTHER]
 
 
 def test_one_trip_of_a_request_is_forgotten_by_its_key(

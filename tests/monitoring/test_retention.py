@@ -84,3 +84,26 @@ def test_a_file_that_a_service_still_holds_stays_but_not_what_it_said(
     assert requests(platform) == ["r1", "r2"]
     os.utime(held, (0, 0))
     assert expire(platform, settings(journals), now).journals == 1
+
+
+def test_where_nobody_reads_journals_what_is_in_the_tables_goes_at_once_and_nothing_else(
+    platform: Platform, journals: Path, predicted: Writes, now: datetime
+) -> None:
+    predicted("r1")
+    (first,) = segments(journals, PREDICTIONS)
+    line = first.read_bytes()
+    at_once = MonitoringSettings(journals=journals, journal_retention_days=0)
+    collect.collect(platform, journals)
+    assert expire(platform, at_once, now + timedelta(seconds=60)).journals == 1
+    with Journal(journals, PREDICTIONS) as journal:
+        journal.append(line.replace(b"r1", b"r2"))
+        collect.collect(platform, journals)
+        # A line that comes before the collector looks again.
+        journal.append(line.replace(b"r1", b"r3"))
+        expire(platform, at_once, now + timedelta(seconds=120))
+        (held,) = segments(journals, PREDICTIONS)
+        assert held.read_bytes() == b" " * (len(line) - 1) + b"\n" + line.replace(b"r1", b"r3")
+    collect.collect(platform, journals)
+    assert requests(platform) == ["r1", "r2", "r3"]
+    expire(platform, at_once, now + timedelta(seconds=180))
+    assert segments(journals, PREDICTIONS) == []
