@@ -8,6 +8,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.apps.openings import SERVICES
+from infra.apps.roles import CI, group
+from infra.aws.naming import PROJECT
 from infra.aws.policy import trusted_pod, trusted_service
 from infra.aws.roles import Role
 from infra.settings.cloud import CloudSettings
@@ -154,8 +156,8 @@ class Cluster(pulumi.ComponentResource):
         )
 
     def _admit(self, settings: CloudSettings) -> None:
-        """The deploy role administers; people enter in the groups of their roles, and Kubernetes decides on those."""
-        deployer = pulumi.Output.concat("arn:aws:iam::", self._account_id, f":role/keelson-deploy-{settings.stack}")
+        """The deploy role administers; all others enter in groups, and Kubernetes decides on those."""
+        deployer = self._bootstrapped(f"deploy-{settings.stack}")
         entry = aws.eks.AccessEntry(
             "access-deployer",
             cluster_name=self.name,
@@ -171,15 +173,20 @@ class Cluster(pulumi.ComponentResource):
             access_scope={"type": "cluster"},
             opts=self._child,
         )
+        self.admit(CI, self._bootstrapped(f"train-{settings.stack}"))
 
-    def admit(self, persona: str, principal: pulumi.Input[str]) -> None:
-        """Let an IAM role in, in the Kubernetes group ``keelson:<persona>``."""
+    def _bootstrapped(self, role: str) -> pulumi.Output[str]:
+        """ARN of a role that the account's bootstrap made."""
+        return pulumi.Output.concat("arn:aws:iam::", self._account_id, f":role/{PROJECT}-{role}")
+
+    def admit(self, role: str, principal: pulumi.Input[str]) -> None:
+        """Let an IAM role in, as one of ``infra.apps.roles.ROLES``."""
         aws.eks.AccessEntry(
-            f"access-{persona}",
+            f"access-{role}",
             cluster_name=self.name,
             principal_arn=principal,
             type="STANDARD",
-            kubernetes_groups=[f"keelson:{persona}"],
+            kubernetes_groups=[group(role)],
             opts=self._child,
         )
 

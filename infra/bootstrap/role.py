@@ -8,14 +8,15 @@ import pulumi_aws as aws
 from infra.aws.naming import PROJECT
 from infra.aws.policy import Statement, document
 
-# Six hours: longer than the longest deployment, a first `up` with databases in two zones.
-_SESSION_SECONDS = 6 * 3600
-
 
 class GitHubRole(pulumi.ComponentResource):
     """``keelson-<name>`` with one managed policy for each entry of ``policies``.
 
     It lies outside the path below which deploy roles may change roles, so none can widen itself or another.
+
+    Args:
+        hours: How long a job may keep the role: IAM allows no less than one.
+        boundary: ARN of the policy that the role cannot do more than.
 
     Attributes:
         arn: ARN of the role.
@@ -30,6 +31,8 @@ class GitHubRole(pulumi.ComponentResource):
         description: str,
         trust: pulumi.Input[str],
         policies: Mapping[str, Sequence[Statement]],
+        hours: int,
+        boundary: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("keelson:bootstrap:GitHubRole", name, None, opts)
@@ -39,7 +42,8 @@ class GitHubRole(pulumi.ComponentResource):
             name=f"{PROJECT}-{name}",
             description=description,
             assume_role_policy=trust,
-            max_session_duration=_SESSION_SECONDS,
+            max_session_duration=hours * 3600,
+            permissions_boundary=boundary,
             opts=child,
         )
         for part, statements in policies.items():

@@ -22,7 +22,7 @@ from infra.repository.checks import ChecksError, required_checks
 from infra.repository.codeowners import FILE, codeowners
 from infra.repository.found import look
 from infra.repository.github import GitHub, GitHubError, access
-from infra.repository.variables import of_stack
+from infra.repository.variables import by_environment, of_stack
 from infra.repository.wanted import wanted
 from infra.settings import STACKS
 
@@ -65,12 +65,12 @@ def setup(
         # GitHub passes over teams that are not there, and would ask nobody for a review.
         raise RepositoryError(f"{FILE} is not that of {owner}: run `make codeowners OWNER={owner}` and commit it.")
     checks = required_checks(root / ".github" / "workflows" / "ci.yml")
-    variables = {stack: of_stack(stack) for stack in STACKS}
-    for stack in (stack for stack, known in variables.items() if not known):
+    stacks = {stack: of_stack(stack) for stack in STACKS}
+    for stack in (stack for stack, known in stacks.items() if not known):
         console.print(f"variables of {stack}: none, as its file names no account yet (docs/bootstrap.md)")
     with GitHub(access(environment)) as github:
         found = look(github, owner, name)
-        todo = changes(wanted(found.place, checks, variables), found.settings)
+        todo = changes(wanted(found.place, checks, by_environment(stacks)), found.settings)
         if not apply_:
             for change in todo:
                 _show(console, change)

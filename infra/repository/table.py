@@ -1,7 +1,7 @@
 """What GitHub must enforce: how changes get into each branch, and what may reach each environment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -60,8 +60,8 @@ BRANCHES: Sequence[Branch] = (
     Branch(name="main", merge="merge", linear=False, current=False, owners=False, deployed=("dev",)),
 )
 
-ENVIRONMENTS: Sequence[Environment] = (
-    # What is scheduled, such as a training run, runs from main, whose commits were in dev before.
+_DEPLOYED: Sequence[Environment] = (
+    # What is started by hand, such as the release of a model, runs from main, whose commits were in dev before.
     Environment(name="dev", ref_type="branch", refs=("develop", "main")),
     Environment(name="staging", ref_type="branch", refs=("main",)),
     Environment(
@@ -71,6 +71,18 @@ ENVIRONMENTS: Sequence[Environment] = (
         reviewers=("platform-engineer", "reviewer"),
         wait_minutes=5,
     ),
+)
+
+
+def training(environment: str) -> str:
+    """The environment of jobs that train where an environment's stack is."""
+    return f"{environment}-train"
+
+
+ENVIRONMENTS: Sequence[Environment] = (
+    *_DEPLOYED,
+    # By the same commits, the weekly run by those of main. Nobody is asked: the role starts runs, and deploys nothing.
+    *(replace(one, name=training(one.name), reviewers=(), wait_minutes=0) for one in _DEPLOYED),
     # No stack: the nightly look for drift, which reads all three by the preview role.
     Environment(name="drift", ref_type="branch", refs=("main",)),
 )

@@ -14,7 +14,9 @@ import yaml
 from infra.aws.naming import state_bucket
 from infra.operations.stack import Stack, StackError, load
 from infra.render.engine import ROOT
+from infra.repository.table import training
 
+_STATE = "PULUMI_BACKEND_URL"
 # As docs/bootstrap.md has it set: the key lies where the state does.
 _KEY = re.compile(r"^awskms://.*[?&]region=([a-z0-9-]+)")
 
@@ -32,8 +34,20 @@ def variables(stack: Stack, secrets_provider: str) -> Mapping[str, str]:
     return {
         "AWS_ACCOUNT_ID": account,
         "AWS_REGION": stack.region,
-        "PULUMI_BACKEND_URL": f"s3://{state_bucket(account, key[1])}/{stack.name}?region={key[1]}&awssdk=v2",
+        _STATE: f"s3://{state_bucket(account, key[1])}/{stack.name}?region={key[1]}&awssdk=v2",
     }
+
+
+def by_environment(stacks: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
+    """Variables of each GitHub environment, by what those of each stack are.
+
+    Jobs that train open no state, and get the address of none.
+    """
+    found: dict[str, Mapping[str, str]] = {}
+    for stack, known in stacks.items():
+        found[stack] = known
+        found[training(stack)] = {name: value for name, value in known.items() if name != _STATE}
+    return found
 
 
 def of_stack(name: str) -> Mapping[str, str]:

@@ -192,7 +192,7 @@ def _filled(ruleset: dict[str, Any]) -> dict[str, Any]:
     return {**ruleset, "rules": rules, "node_id": "RRS_lACkVXNlcgQB", "current_user_can_bypass": "never"}
 
 
-_ENV = f"{REPO}/environments/(\\w+)"
+_ENV = f"{REPO}/environments/([\\w-]+)"
 _ACTIONS = f"{REPO}/actions/permissions"
 
 

@@ -355,6 +355,16 @@ def test_people_enter_in_the_group_of_their_role() -> None:
     assert not [one for one in recording.resources if one.name == "access-reviewer"]
 
 
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_ci_enters_by_its_training_role_alone_and_in_its_group_alone(stack: str) -> None:
+    entries = recorded(stack).of_type("aws:eks/accessEntry:AccessEntry")
+    (entry,) = [one.inputs for one in entries if "keelson:ci" in one.inputs.get("kubernetesGroups", ())]
+    assert entry["principalArn"].endswith(f":role/keelson-train-{stack}")
+    assert entry["kubernetesGroups"] == ["keelson:ci"]
+    policies = recorded(stack).of_type("aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
+    assert [one.inputs["principalArn"].rpartition("/")[2] for one in policies] == [f"keelson-deploy-{stack}"]
+
+
 def test_a_second_region_holds_encrypted_copies_of_everything_but_logs() -> None:
     recording = record("prod", {"keelson:replica-region": "us-west-2"})
     copies = recording.of_type("aws:s3/bucketReplicationConfig:BucketReplicationConfig")

@@ -1,4 +1,4 @@
-"""What the deploy roles and the preview role may do, area by area; each area is one managed policy.
+"""What deploy roles, training roles and the preview role may do, by area; each area is one managed policy.
 
 IAM allows 6,144 characters a policy and ten policies a role.
 """
@@ -24,6 +24,11 @@ def stack_policies(scope: Scope) -> dict[str, list[Statement]]:
     }
     areas["messages"].append(_keep_to(scope.regions))
     return areas
+
+
+def training_policies(scope: Scope) -> dict[str, list[Statement]]:
+    """All that starting a run on a stack's cluster takes of AWS; what may be done there, Kubernetes decides."""
+    return {"cluster": list(cluster.starts_runs(scope))}
 
 
 def preview_policies(account_id: str) -> dict[str, list[Statement]]:

@@ -27,6 +27,23 @@ _REGISTRY_CHANGES = (
 ).split()
 
 
+def starts_runs(scope: Scope) -> list[Permission]:
+    """What finding the cluster's API and the digest of the steps' image takes."""
+    places = [f"{region}:{scope.account_id}" for region in scope.regions]
+    return [
+        Permission(
+            sid="FindsCluster",
+            actions=["eks:DescribeCluster"],
+            resources=[f"arn:aws:eks:{place}:cluster/{scope.prefix}" for place in places],
+        ),
+        Permission(
+            sid="FindsImage",
+            actions=["ecr:DescribeImages"],
+            resources=[f"arn:aws:ecr:{place}:repository/{scope.prefix}/components" for place in places],
+        ),
+    ]
+
+
 def reads(scope: Scope) -> list[Permission]:
     return [
         Permission(

@@ -1,5 +1,6 @@
 """IAM roles ``/keelson/keelson-<stack>-*``, always inside the boundary."""
 
+from infra.aws.naming import PROJECT
 from infra.aws.roles import BOUNDARY, PATH
 from infra.bootstrap.permissions.scope import Permission, Scope
 
@@ -20,6 +21,8 @@ _OWN_ROLES = ("autoscaling", "eks", "eks-nodegroup", "elasticloadbalancing", "rd
 def reads(scope: Scope) -> list[Permission]:
     return [
         Permission(sid="ReadsRoles", actions=[f"iam:{one}" for one in _READS], resources=[_roles(scope)]),
+        # The cluster admits it, and EKS admits no role that is not there: preflight looks.
+        Permission(sid="ReadsTrainingRole", actions=["iam:GetRole"], resources=[_training_role(scope)]),
         Permission(
             sid="ReadsBoundary",
             actions=["iam:GetPolicy", "iam:GetPolicyVersion"],
@@ -66,6 +69,10 @@ def writes(scope: Scope) -> list[Permission]:
 
 def _roles(scope: Scope) -> str:
     return scope.global_arn("iam", f"role{PATH}{scope.prefix}-*")
+
+
+def _training_role(scope: Scope) -> str:
+    return scope.global_arn("iam", f"role/{PROJECT}-train-{scope.stack}")
 
 
 def _boundary(scope: Scope) -> str:

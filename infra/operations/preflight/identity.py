@@ -38,6 +38,7 @@ class Bootstrap:
             names none.
         state_key: State of the key behind the alias, ``None`` where there is no alias.
         deploy_role: Whether the stack's deploy role is there.
+        train_role: Whether the role is there that starts training runs, which the cluster admits.
         boundary: Whether the boundary of all roles is there.
         issuers: ARNs of the account's OpenID Connect providers.
     """
@@ -45,6 +46,7 @@ class Bootstrap:
     state_bucket: bool | Unknown | None
     state_key: str | Unknown | None
     deploy_role: bool | Unknown
+    train_role: bool | Unknown
     boundary: bool | Unknown
     issuers: tuple[str, ...] | Unknown
 
@@ -52,6 +54,11 @@ class Bootstrap:
 def deploy_role(stack: Stack) -> str:
     """Name of the role that deploys the stack."""
     return f"{PROJECT}-deploy-{stack.name}"
+
+
+def train_role(stack: Stack) -> str:
+    """Name of the role that starts training runs in the stack."""
+    return f"{PROJECT}-train-{stack.name}"
 
 
 def caller(account: Account) -> Caller | Unknown:
@@ -104,6 +111,7 @@ def bootstrap(account: Account, stack: Stack, who: Caller, backend: str) -> Boot
         state_key=known(key),
         # Whoever has taken the role on need not ask for it; the role may not read itself.
         deploy_role=True if who.role == deploy_role(stack) else exists("iam", "get_role", RoleName=deploy_role(stack)),
+        train_role=exists("iam", "get_role", RoleName=train_role(stack)),
         boundary=exists("iam", "get_policy", PolicyArn=boundary),
         issuers=known(issuers),
     )
@@ -164,6 +172,7 @@ def check_bootstrap(stack: Stack, found: Bootstrap) -> list[Finding]:
             else []
         ),
         _presence("deploy role", found.deploy_role, f"role {deploy_role(stack)}"),
+        _presence("training role", found.train_role, f"role {train_role(stack)}"),
         _presence("boundary", found.boundary, f"policy {BOUNDARY}, without which no role can be made"),
     ]
     if isinstance(found.state_key, Unknown):

@@ -90,6 +90,8 @@ def test_ci_gets_only_a_token_that_submits_runs(api: Api) -> None:
     assert [len(api.rules("keelson:ci", namespace)) for namespace in NAMESPACES if namespace != "kubeflow"] == [0] * (
         len(NAMESPACES) - 1
     )
+    others = [role for role in PEOPLE for one in NAMESPACES if api.can(role, "create", "serviceaccounts/token", one)]
+    assert others == []
     assert api.can(roles.SUBMITTER, "create", "services/proxy", "kubeflow", "ml-pipeline:http")
     assert not api.can(roles.SUBMITTER, "get", "pods", "kubeflow")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.infra.bootstrap.conftest import Program
 
 STACKS = ("dev", "staging", "prod")
-ROLES = (*(f"keelson-deploy-{stack}" for stack in STACKS), "keelson-preview")
+ROLES = (*(f"keelson-{job}-{stack}" for job in ("deploy", "train") for stack in STACKS), "keelson-preview")
 STATE = "keelson-state-123456789012-us-east-1"
 ISSUER = "token.actions.githubusercontent.com"
 BOUNDARY = "arn:aws:iam::123456789012:policy/keelson-boundary"
@@ -75,16 +75,19 @@ def test_the_key_turns_over_and_has_the_name_of_the_commands(account: Program) -
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_deploy_role_trusts_its_environments_jobs_letter_by_letter(account: Program, stack: str) -> None:
-    (jobs,) = account.trust(f"keelson-deploy-{stack}")
+@pytest.mark.parametrize(("role", "environment"), [("keelson-deploy-{}", "{}"), ("keelson-train-{}", "{}-train")])
+def test_a_stacks_role_trusts_its_environments_jobs_letter_by_letter(
+    account: Program, stack: str, role: str, environment: str
+) -> None:
+    (jobs,) = account.trust(role.format(stack))
     assert jobs["Action"] == ["sts:AssumeRoleWithWebIdentity"]
     assert jobs["Principal"] == {"Federated": ["<github-issuer.arn>"]}
     assert jobs["Condition"] == {
         "StringEquals": {
             f"{ISSUER}:aud": "sts.amazonaws.com",
             f"{ISSUER}:sub": [
-                f"repo:acme/keelson:environment:{stack}",
-                f"repo:acme@1234/keelson@5678:environment:{stack}",
+                f"repo:acme/keelson:environment:{environment.format(stack)}",
+                f"repo:acme@1234/keelson@5678:environment:{environment.format(stack)}",
             ],
         }
     }
@@ -107,7 +110,7 @@ def test_operators_may_take_deploy_roles_on_and_nobody_else(run: Callable[..., P
         {"Federated": ["<github-issuer.arn>"]},
         {"AWS": [operator]},
     ]
-    assert len(account.trust("keelson-preview")) == 1
+    assert [len(account.trust(role)) for role in ("keelson-preview", "keelson-train-dev")] == [1, 1]
 
 
 def test_an_issuer_that_is_there_is_found_instead_of_made(run: Callable[..., Program]) -> None:
@@ -126,15 +129,16 @@ def test_the_issuer_is_githubs_with_the_audience_of_aws(account: Program) -> Non
 @pytest.mark.parametrize("role", ROLES)
 def test_a_roles_policies_fit_into_what_iam_takes(account: Program, role: str) -> None:
     policies = account.policies(role)
-    assert 1 < len(policies) <= 10
+    assert 1 <= len(policies) <= 10
     assert {name: len(text) for name, text in policies.items() if len(text) > 6144} == {}
     assert len(account.named("aws:iam/role:Role", role).inputs["assumeRolePolicy"]) <= 2048
 
 
-def test_the_longest_settings_still_fit_into_a_trust_policy(run: Callable[..., Program]) -> None:
+@pytest.mark.parametrize("role", ["keelson-deploy-staging", "keelson-train-staging", "keelson-preview"])
+def test_the_longest_settings_still_fit_into_a_trust_policy(run: Callable[..., Program], role: str) -> None:
     subject = f"repo:{'o' * 39}@{'1' * 9}/{'r' * 60}@{'2' * 10}"
     account = run(github_subjects=json.dumps([subject] * 6))
-    assert len(account.named("aws:iam/role:Role", "keelson-deploy-staging").inputs["assumeRolePolicy"]) <= 2048
+    assert len(account.named("aws:iam/role:Role", role).inputs["assumeRolePolicy"]) <= 2048
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -204,6 +208,24 @@ def test_the_preview_role_changes_nothing(account: Program) -> None:
     may = allowed(account, "keelson-preview")
     assert {one for one in may if not one.split(":")[1].startswith(reading)} == others
     assert "secretsmanager:GetSecretValue" not in may
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_training_role_finds_its_cluster_and_image_and_may_do_nothing_else(
+    run: Callable[..., Program], stack: str
+) -> None:
+    account, role = run(further_regions='["eu-west-1"]'), f"keelson-train-{stack}"
+    places = [f"{region}:123456789012" for region in ("us-east-1", "eu-west-1")]
+    assert [(one["Effect"], one["Action"], one["Resource"]) for one in statements(account, role)] == [
+        ("Allow", ["eks:DescribeCluster"], [f"arn:aws:eks:{place}:cluster/keelson-{stack}" for place in places]),
+        (
+            "Allow",
+            ["ecr:DescribeImages"],
+            [f"arn:aws:ecr:{place}:repository/keelson-{stack}/components" for place in places],
+        ),
+    ]
+    made = account.named("aws:iam/role:Role", role).inputs
+    assert (made["permissionsBoundary"], made["maxSessionDuration"]) == ("<boundary-policy.arn>", 3600)
 
 
 @pytest.mark.parametrize("stack", STACKS)

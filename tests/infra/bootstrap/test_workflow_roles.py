@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 STACKS = ("dev", "staging", "prod")
+KINDS = ("deploy", "train")
 ISSUER = "token.actions.githubusercontent.com"
 # As GitHub writes who owns a repository: the older form, and that of repositories made after 2026-07-15.
 REPOSITORIES = ("repo:acme/keelson", "repo:acme@1234/keelson@5678")
 
 
 def jobs() -> list[tuple[str, dict[str, Any]]]:
-    """Every job that takes a deploy role on, and its workflow."""
+    """Every job that takes a stack's role on, and its workflow."""
     found = []
     for file in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
         for job in yaml.safe_load(file.read_text())["jobs"].values():
             roles = [step.get("with", {}).get("role-to-assume", "") for step in job.get("steps", [])]
-            if any("keelson-deploy-" in role for role in roles):
+            if any(f"keelson-{kind}-" in role for kind in KINDS for role in roles):
                 found.append((file.stem, job))
     return found
 
@@ -59,5 +60,18 @@ def test_a_job_may_take_its_environments_role_on_and_no_other(
     # A job that names an environment has that alone in its token's subject, whatever event or branch it runs for.
     token = f"{repository}:environment:{filled(job['environment'], environment)}"
     assert token in subjects(account, role)
-    others = [f"keelson-deploy-{stack}" for stack in STACKS if stack != environment]
-    assert not [other for other in others if token in subjects(account, other)]
+    every = [f"keelson-{kind}-{stack}" for kind in KINDS for stack in STACKS]
+    assert [one for one in every if token in subjects(account, one)] == [role]
+    assert role.rpartition("-")[0] == ("keelson-train" if workflow == "train" else "keelson-deploy")
+
+
+def test_a_role_is_asked_for_no_longer_than_it_lasts(account: Program) -> None:
+    asked = [
+        (filled(told["role-to-assume"], "dev").rpartition("/")[2], told["role-duration-seconds"])
+        for _, job in jobs()
+        for told in (step.get("with", {}) for step in job["steps"])
+        if "role-duration-seconds" in told
+    ]
+    assert asked
+    for role, seconds in asked:
+        assert seconds <= account.named("aws:iam/role:Role", role).inputs["maxSessionDuration"]

@@ -20,13 +20,15 @@ from infra.repository.codeowners import FILE, codeowners
 from infra.repository.found import look
 from infra.repository.github import GitHub, GitHubError
 from infra.repository.roles import ROLES
-from infra.repository.table import ENVIRONMENTS
+from infra.repository.table import ENVIRONMENTS, training
+from infra.repository.variables import by_environment
 from infra.repository.wanted import wanted
+from infra.settings import STACKS
 
 ROOT = Path(__file__).parents[3]
 REPO = "/repos/acme/keelson"
 CHECKS = ("lint", "test")
-VARIABLES = {"dev": {"AWS_ACCOUNT_ID": "123456789012"}}
+VARIABLES = by_environment({"dev": {"AWS_ACCOUNT_ID": "123456789012"}})
 
 
 def plan(github: GitHub) -> Any:
@@ -65,6 +67,17 @@ def test_after_an_apply_github_keeps_what_the_table_says(acme: Any, github: GitH
     rules = {one["name"]: {rule["type"] for rule in one["rules"]} for one in acme.rulesets}
     assert {"pull_request", "required_status_checks", "deletion", "non_fast_forward"} <= rules["main"]
     assert acme.variables == VARIABLES
+
+
+def test_what_may_be_deployed_somewhere_may_train_there_and_nobody_approves(acme: Any, github: GitHub) -> None:
+    set_up(github)
+    for stack in STACKS:
+        rules = acme.environments[training(stack)]["protection_rules"]
+        assert [rule["type"] for rule in rules] == ["branch_policy"]
+        assert [(ref["type"], ref["name"]) for ref in acme.refs[training(stack)]] == [
+            (ref["type"], ref["name"]) for ref in acme.refs[stack]
+        ]
+    assert VARIABLES["dev-train"] == VARIABLES["dev"]
 
 
 def test_an_environment_beside_the_table_is_left_alone(acme: Any, github: GitHub) -> None:

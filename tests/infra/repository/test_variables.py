@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infra import settings
 from infra.operations.stack import Stack
-from infra.repository.variables import variables
+from infra.repository.variables import by_environment, variables
 
 ROOT = Path(__file__).parents[3]
 KEY = "awskms://alias/keelson-state?region=us-east-1&awssdk=v2&context_stack=dev"
@@ -34,6 +34,16 @@ def test_a_stack_that_was_not_prepared_has_none() -> None:
     assert variables(a_stack(account_id="123456789012"), "") == {}
     assert variables(a_stack(account_id="123456789012"), "passphrase") == {}
     assert variables(a_stack(), KEY) == {}
+
+
+def test_jobs_that_train_find_the_account_and_no_state() -> None:
+    found = variables(a_stack(account_id="123456789012", region="eu-west-1"), KEY)
+    assert by_environment({"dev": found, "prod": {}}) == {
+        "dev": found,
+        "dev-train": {"AWS_ACCOUNT_ID": "123456789012", "AWS_REGION": "eu-west-1"},
+        "prod": {},
+        "prod-train": {},
+    }
 
 
 def test_the_command_prints_what_a_step_hands_on() -> None:

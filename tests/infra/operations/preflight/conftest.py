@@ -42,7 +42,8 @@ def bootstrapped(aws: Any) -> None:
     key = aws("kms").create_key()["KeyMetadata"]["KeyId"]
     aws("kms").create_alias(AliasName="alias/keelson-state", TargetKeyId=key)
     iam = aws("iam")
-    iam.create_role(RoleName="keelson-deploy-dev", AssumeRolePolicyDocument="{}")
+    for role in ("deploy", "train"):
+        iam.create_role(RoleName=f"keelson-{role}-dev", AssumeRolePolicyDocument="{}")
     allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
     iam.create_policy(PolicyName="keelson-boundary", PolicyDocument=json.dumps(allow))
     iam.create_open_id_connect_provider(Url="https://token.actions.githubusercontent.com", ThumbprintList=["0" * 40])

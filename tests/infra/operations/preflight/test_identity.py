@@ -74,6 +74,7 @@ def a_bootstrap(**given: Any) -> identity.Bootstrap:
         "state_bucket": True,
         "state_key": "Enabled",
         "deploy_role": True,
+        "train_role": True,
         "boundary": True,
         "issuers": (ISSUER,),
     }
@@ -89,6 +90,7 @@ def test_a_whole_bootstrap_is_well(a_stack: "StackBuilder") -> None:
     [
         ({"state_bucket": False}, "state bucket", "fails"),
         ({"deploy_role": False}, "deploy role", "fails"),
+        ({"train_role": False}, "training role", "fails"),
         ({"boundary": False}, "boundary", "fails"),
         ({"state_key": None}, "state key", "fails"),
         ({"state_key": "PendingDeletion"}, "state key", "fails"),
@@ -129,7 +131,7 @@ def test_the_state_of_a_region_is_asked_for(region: str, state: str | None, acco
 def test_a_missing_bootstrap_is_seen(account: Account, a_stack: "StackBuilder") -> None:
     found = identity.bootstrap(account, a_stack(), WHO, "s3://keelson-state/dev")
     assert found == identity.Bootstrap(
-        state_bucket=False, state_key=None, deploy_role=False, boundary=False, issuers=()
+        state_bucket=False, state_key=None, deploy_role=False, train_role=False, boundary=False, issuers=()
     )
 
 
@@ -139,6 +141,7 @@ def test_a_bootstrap_is_seen(bootstrapped: None, account: Account, a_stack: "Sta
         state_bucket=True,
         state_key="Enabled",
         deploy_role=True,
+        train_role=True,
         boundary=True,
         issuers=(f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com",),
     )
