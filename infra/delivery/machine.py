@@ -83,8 +83,15 @@ class Machine:
         return self._told(["make", "up", f"ROWS={self.rows}", f"PORT_BASE={self.port_base}", *releases])
 
     def module(self, name: str, *arguments: str) -> dict[str, Any]:
-        """Run a module as the environment's own code; returns the JSON line that it prints last."""
-        return self._told([str(self.root / ".venv" / "bin" / "python"), "-m", name, *arguments])
+        """Run a module as the environment's own code; returns the JSON line that it prints last.
+
+        Raises:
+            MachineError: The module failed, or nothing was deployed there yet.
+        """
+        python = self.root / ".venv" / "bin" / "python"
+        if not python.exists():
+            raise MachineError(f"{self.environment} has no stack in {self.root}: deploy there first")
+        return self._told([str(python), "-m", name, *arguments])
 
     def client(self, name: str, *arguments: str) -> dict[str, Any]:
         """Likewise, as a client of the running stack."""

@@ -29,6 +29,11 @@ def test_an_environment_that_is_none_is_named_with_those_that_are(tmp_path: Path
         machine("dev", MachineSettings())
 
 
+def test_an_environment_in_which_nothing_was_deployed_says_so(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match=r"dev has no stack in .*: deploy there first"):
+        machine("dev", MachineSettings.model_validate({"KEELSON_ENVIRONMENTS": tmp_path})).client("pipelines.submit")
+
+
 def test_a_stack_gets_nothing_of_the_job_that_deploys_it() -> None:
     given = {
         "GITHUB_TOKEN": "secret",
