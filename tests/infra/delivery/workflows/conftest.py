@@ -25,7 +25,7 @@ from infra.tools.program import program
 
 ROOT = Path(__file__).parents[4]
 ACTIONS = Path(__file__).parent / "actions"
-ROWS = 20_000
+ROWS = 5_000
 # Below the ports that the kernel gives to those who ask for any.
 PORTS = range(24_000, 32_000, PORTS_PER_STACK * len(ENVIRONMENTS))
 
