@@ -12,8 +12,8 @@ import pytest
 pytestmark = pytest.mark.workflows
 
 _KEPT_LONGER = {"infra/local/observability.py": ("retention.time=30d", "retention.time=45d")}
-_WHY = "twenty times the trips"
-_ROWS, _ATTEMPTS = 100_000, 3
+_WHY = "seven times the trips"
+_ROWS, _ATTEMPTS = 20_000, 3
 
 
 @dataclass
@@ -81,7 +81,7 @@ def code(team: Any) -> Code:
 
 @pytest.fixture(scope="module")
 def model(team: Any, code: Code) -> Model:
-    """Every environment has twenty times the trips now; a model that learned from them is carried to prod."""
+    """Every environment has seven times the trips now; a model that learned from them is carried to prod."""
     trained = train(team, "dev", f"rows={_ROWS}", _WHY)
     for environment in ("staging", "prod"):
         refreshed = team.make(environment, "features", f"ROWS={_ROWS}")
