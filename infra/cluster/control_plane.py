@@ -1,7 +1,7 @@
 """The servers of Kubernetes' control plane, as programs for the supervisor. No side effects."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,13 @@ class Plan:
     authority: Authority
 
     def user(self, name: str, *groups: str) -> str:
-        """A kubeconfig for a user of the API server."""
-        return kubeconfig(self.record.server, self.authority.certificate, self.authority.client(name, groups))
+        """A kubeconfig for one of the cluster's own programs."""
+        return kubeconfig(self.record.inner_server, self.authority.certificate, self.authority.client(name, groups))
+
+    def administrator(self) -> str:
+        """A kubeconfig for people and tests, who may do everything."""
+        user = self.authority.client("administrator", [ADMINISTRATORS])
+        return kubeconfig(self.record.server, self.authority.certificate, user)
 
     def answers(self, port: int, path: str = "/healthz") -> dict[str, Any]:
         """The health of a server on a port of this machine; that of a real node's is seen through the API alone."""
@@ -106,7 +111,7 @@ def _api_server(plan: Plan, private: str, public: str) -> Program:
     flags: dict[str, object] = {
         # A real node has a network of its own, where pods reach the API server too.
         "bind-address": "127.0.0.1" if plan.record.nodes == "simulated" else "0.0.0.0",  # noqa: S104
-        "secure-port": plan.record.ports.api,
+        "secure-port": plan.record.api_port,
         # The address that pods reach it by.
         "advertise-address": NODE_ADDRESS,
         "etcd-servers": f"https://127.0.0.1:{plan.record.ports.etcd}",
@@ -138,7 +143,9 @@ def _api_server(plan: Plan, private: str, public: str) -> Program:
         **pair("etcd-client", plan.authority.client("kube-apiserver")),
         **pair("kubelet-client", kubelet),
     }
-    return plan.program("kube-apiserver", flags, files, plan.answers(plan.record.ports.api, "/readyz"))
+    made = plan.program("kube-apiserver", flags, files, plan.answers(plan.record.ports.api, "/readyz"))
+    # Asked to end, it waits for pods that watch, which do not hear of it.
+    return replace(made, stop_signal="KILL")
 
 
 def _controller_manager(plan: Plan, private: str) -> Program:

@@ -1,6 +1,6 @@
 """Makes the API server of a real node's own network reachable on this machine's loopback.
 
-Usage: ``python -m infra.cluster.forward PORT``: 127.0.0.1:PORT out here is 127.0.0.1:PORT in there.
+Usage: ``python -m infra.cluster.forward PORT INNER``: 127.0.0.1:PORT out here is 127.0.0.1:INNER in there.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ _CHUNK_BYTES = 1 << 16
 
 def main() -> None:
     """Listen out here, then go in: a socket stays in the network in which it was made."""
-    port = int(sys.argv[1])
+    port, inner = map(int, sys.argv[1:])
     listener = socket.create_server(("127.0.0.1", port))
     _enter(NETWORK_FILE)
-    asyncio.run(_serve(listener, port))
+    asyncio.run(_serve(listener, inner))
 
 
 def _enter(network: str) -> None:

@@ -1,32 +1,30 @@
-"""A real node: container runtime, kubelet, proxy of Services and name server, as programs for the supervisor."""
+"""A real node: container runtime, kubelet, proxy of Services and what enforces network policies, as programs for the
+supervisor."""
 
 import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from infra.cluster import control_groups, enclosure, images, volumes
+from infra.cluster import control_groups, enclosure, images, name_server, policies, volumes
 from infra.cluster.api import Api
 from infra.cluster.control_plane import Plan, pair
-from infra.cluster.layout import ClusterLayout
-from infra.cluster.record import DOMAIN, NAME_SERVICE, NODE_ADDRESS, PODS
+from infra.cluster.record import API_PORT, DOMAIN, NAME_SERVICE, NODE_ADDRESS, PODS
 from infra.local.program import Program
 
 NAME = "keelson"
 # The image that holds a pod's network; it is made here and handed to the node.
 SANDBOX_IMAGE = "localhost/keelson/pause:1"
-TOOLS = ("kubelet", "kube-proxy", "coredns", volumes.TOOL)
-NAME_SERVER = "system:coredns"
+TOOLS = ("kubelet", "kube-proxy", name_server.TOOL, policies.TOOL, volumes.TOOL)
 
 # Of Debian's busybox-static: it needs no library.
 _BUSYBOX = Path("/bin/busybox")
 _READY_SECONDS = 60.0
-_NEEDED = "containerd containerd-shim-runc-v2 ctr runc iptables ip mount nsenter unshare".split()
+_NEEDED = "containerd containerd-shim-runc-v2 ctr runc iptables ipset ip mount nsenter unshare".split()
 _NETWORK_PLUGINS = Path("/usr/lib/cni")
 _RUNTIME = "/run/containerd/containerd.sock"
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
@@ -60,13 +58,19 @@ def _is_static(program: Path) -> bool:
 
 
 def programs(plan: Plan) -> list[Program]:
-    """Everything of the node, in the order in which its parts need each other."""
-    return [_containerd(plan), _kubelet(plan), _proxy(plan), _name_server(plan), volumes.provisioner(plan)]
+    """Everything that a node needs to become ready, in the order in which its parts need each other."""
+    return [_containerd(plan), _kubelet(plan), _proxy(plan), volumes.provisioner(plan)]
+
+
+def enforcer(plan: Plan) -> Program:
+    """What makes network policies act, on a node that is ready."""
+    return policies.enforcer(plan, NAME, _PATH)
 
 
 def forwarder(plan: Plan) -> Program:
     """Makes the API server in the node's network reachable on this machine's loopback."""
-    command = [str(plan.layout.python), "-m", "infra.cluster.forward", str(plan.record.ports.api)]
+    ports = [str(plan.record.ports.api), str(API_PORT)]
+    command = [str(plan.layout.python), "-m", "infra.cluster.forward", *ports]
     return Program(name="forward", command=command, environment={}, health={}, directory=str(plan.layout.data))
 
 
@@ -75,8 +79,8 @@ def in_network(one: Program) -> Program:
     return replace(one, command=[*enclosure.IN_NETWORK, *one.command], environment={**one.environment, "PATH": _PATH})
 
 
-def furnish(layout: ClusterLayout, api: Api) -> None:
-    """Give the node its images and the objects of its name server and volumes, and return when it is ready for pods.
+def furnish(plan: Plan, api: Api) -> None:
+    """Give the node its images and the objects of what serves its pods, and return when it is ready for pods.
 
     Raises:
         NodeError: It is not ready within a minute.
@@ -85,9 +89,10 @@ def furnish(layout: ClusterLayout, api: Api) -> None:
     helper = images.of_program(
         volumes.HELPER_IMAGE, _BUSYBOX, ["/bin/sh"], beside=dict.fromkeys(volumes.HELPER_PROGRAMS, _BUSYBOX)
     )
-    _insist(lambda: images.load(pause, layout))
-    images.load(helper, layout)
-    for one in (*objects(), *volumes.objects()):
+    _insist(lambda: images.load(pause, plan.layout))
+    for image in (helper, name_server.image(plan.tools[name_server.TOOL])):
+        images.load(image, plan.layout)
+    for one in (*name_server.objects(), *policies.objects(), *volumes.objects()):
         api.apply(one)
     _insist(lambda: _expect_ready(api))
 
@@ -110,6 +115,8 @@ def _expect_ready(api: Api) -> None:
     ready = next((one for one in conditions if one["type"] == "Ready"), {"status": "Unknown", "message": "not there"})
     if ready["status"] != "True":
         raise NodeError(f"the node is not ready: {ready['message']}")
+    if not name_server.is_ready(api):
+        raise NodeError("the pods' name server does not become ready")
 
 
 def _containerd(plan: Plan) -> Program:
@@ -205,56 +212,6 @@ def _proxy(plan: Plan) -> Program:
     return plan.program("kube-proxy", {"config": plan.file("kube-proxy.json")}, files)
 
 
-def _name_server(plan: Plan) -> Program:
-    """CoreDNS outside of any pod, so that the node needs no image of it."""
-    text = _NAMES.format(address=NODE_ADDRESS, domain=DOMAIN, kubeconfig=plan.file("coredns.kubeconfig"))
-    files = {"Corefile": text, "coredns.kubeconfig": plan.user(NAME_SERVER)}
-    made = plan.program("coredns", {}, files)
-    return replace(made, command=[*made.command, "-conf", plan.file("Corefile")])
-
-
-def objects() -> list[Mapping[str, Any]]:
-    """What the name server needs in the cluster: rights, and a Service whose one address is the node's."""
-    names = {"name": "kube-dns", "namespace": "kube-system"}
-    role = {"name": NAME_SERVER}
-    ports = [{"name": name.lower(), "protocol": name, "port": 53} for name in ("UDP", "TCP")]
-    return [
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRole",
-            "metadata": role,
-            "rules": [
-                {
-                    "apiGroups": ["", "discovery.k8s.io"],
-                    "resources": ["services", "pods", "namespaces", "endpointslices"],
-                    "verbs": ["list", "watch"],
-                }
-            ],
-        },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": role,
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": NAME_SERVER},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": NAME_SERVER}],
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": names,
-            "spec": {"clusterIP": str(NAME_SERVICE), "ports": ports},
-        },
-        {
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
-            "metadata": {**names, "labels": {"kubernetes.io/service-name": "kube-dns"}},
-            "addressType": "IPv4",
-            "endpoints": [{"addresses": [str(NODE_ADDRESS)], "conditions": {"ready": True}}],
-            "ports": ports,
-        },
-    ]
-
-
 _RUNTIME_SETTINGS = """version = 2
 disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]
 [plugins."io.containerd.grpc.v1.cri"]
@@ -264,14 +221,4 @@ restrict_oom_score_adj = true
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "{plugins}"
 conf_dir = "{network}"
-"""
-
-_NAMES = """.:53 {{
-    bind {address}
-    errors
-    kubernetes {domain} in-addr.arpa {{
-        kubeconfig {kubeconfig}
-    }}
-    cache 5
-}}
 """

@@ -14,6 +14,8 @@ PODS = IPv4Network("10.244.0.0/16")
 API_SERVICE, NAME_SERVICE = IPv4Address("10.96.0.1"), IPv4Address("10.96.0.10")
 NODE_ADDRESS = IPv4Address("10.250.0.1")
 DOMAIN = "cluster.local"
+# Of the API server in a real node's own network, as on EKS. Network policies see it, not the port of its Service.
+API_PORT = 443
 
 # Below the ports that the kernel gives to connections, and away from those of the local stack (18000 and on).
 _FIRST_PORT, _LAST_PORT = 21000, 29990
@@ -22,7 +24,7 @@ Nodes = Literal["simulated", "real"]
 
 
 class Ports(BaseModel):
-    """Ports on 127.0.0.1. Of a cluster with a real node only ``api`` is on this machine's own."""
+    """Ports on 127.0.0.1. Of a cluster with a real node only ``api`` is on this machine's own, and not in there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,9 +49,19 @@ class Record(BaseModel):
     ports: Ports
 
     @property
+    def api_port(self) -> int:
+        """What the API server listens on."""
+        return API_PORT if self.nodes == "real" else self.ports.api
+
+    @property
     def server(self) -> str:
-        """Address of the API server."""
+        """Address of the API server for people and tests."""
         return f"https://127.0.0.1:{self.ports.api}"
+
+    @property
+    def inner_server(self) -> str:
+        """Address of the API server for the cluster's own programs."""
+        return f"https://127.0.0.1:{self.api_port}"
 
 
 def choose(nodes: Nodes) -> Record:

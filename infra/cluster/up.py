@@ -15,7 +15,7 @@ from rich.console import Console
 
 from infra.cluster import api, control_plane, enclosure, node, simulation
 from infra.cluster.certificates import Authority
-from infra.cluster.control_plane import ADMINISTRATORS, Plan
+from infra.cluster.control_plane import Plan
 from infra.cluster.down import take_down
 from infra.cluster.layout import ClusterLayout, of_clone
 from infra.cluster.record import Nodes, choose, read
@@ -73,11 +73,12 @@ def bring_up(layout: ClusterLayout, nodes: Nodes, say: Say) -> None:
     plan = Plan(layout=layout, record=record, tools=tools, authority=Authority("keelson"))
     supervisor = Supervisor(layout, enclosure.around(layout) if nodes == "real" else ())
     supervisor.ensure_running()
-    write_private(layout.kubeconfig, plan.user("administrator", ADMINISTRATORS))
+    write_private(layout.kubeconfig, plan.administrator())
     for one in _programs(plan):
         _start(one, supervisor, say)
     if nodes == "real":
-        node.furnish(layout, api.Api(layout.kubeconfig))
+        node.furnish(plan, api.Api(layout.kubeconfig))
+        _start(node.in_network(node.enforcer(plan)), supervisor, say)
         say(f"node {node.NAME} is ready")
     # Last: a cluster that was interrupted before this is no cluster, and the next one takes its place.
     write_private(layout.record, record.model_dump_json())

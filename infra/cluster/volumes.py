@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from infra.cluster import rights
 from infra.cluster.control_plane import Plan
 from infra.local.program import Program
 
@@ -16,7 +17,7 @@ HELPER_PROGRAMS = ("sh", "mkdir", "rm")
 _USER = "system:local-path-provisioner"
 _NAMESPACE, _CONFIGURATION = "kube-system", "local-path-config"
 _PROVISIONER = "rancher.io/local-path"
-_CORE, _RBAC = "v1", "rbac.authorization.k8s.io"
+_CORE = "v1"
 # Of the node: it goes with the cluster.
 _FOLDER = "/var/lib/keelson-volumes"
 _SETTINGS = {"nodePathMap": [{"node": "DEFAULT_PATH_FOR_NON_LISTED_NODES", "paths": [_FOLDER]}]}
@@ -54,23 +55,15 @@ def provisioner(plan: Plan) -> Program:
 
 def objects() -> list[Mapping[str, Any]]:
     """The storage class, the provisioner's rights, and what its helper does."""
-    role = {"name": _USER}
     rules = [
-        _rule("", ("nodes", "configmaps", "persistentvolumeclaims", "pods", "pods/log"), "get", "list", "watch"),
-        _rule("", ("pods",), "create", "delete"),
-        _rule("", ("persistentvolumes",), "get", "list", "watch", "create", "patch", "update", "delete"),
-        _rule("", ("events",), "create", "patch"),
-        _rule("storage.k8s.io", ("storageclasses",), "get", "list", "watch"),
+        rights.rule("", ("nodes", "configmaps", "persistentvolumeclaims", "pods", "pods/log"), "get", "list", "watch"),
+        rights.rule("", ("pods",), "create", "delete"),
+        rights.rule("", ("persistentvolumes",), "get", "list", "watch", "create", "patch", "update", "delete"),
+        rights.rule("", ("events",), "create", "patch"),
+        rights.rule("storage.k8s.io", ("storageclasses",), "get", "list", "watch"),
     ]
     return [
-        {"apiVersion": f"{_RBAC}/v1", "kind": "ClusterRole", "metadata": role, "rules": rules},
-        {
-            "apiVersion": f"{_RBAC}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": role,
-            "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": _USER},
-            "subjects": [{"apiGroup": _RBAC, "kind": "User", "name": _USER}],
-        },
+        *rights.granted(_USER, rules, rights.user(_USER)),
         {
             "apiVersion": _CORE,
             "kind": "ConfigMap",
@@ -93,7 +86,3 @@ def objects() -> list[Mapping[str, Any]]:
             "reclaimPolicy": "Delete",
         },
     ]
-
-
-def _rule(group: str, resources: tuple[str, ...], *verbs: str) -> Mapping[str, Any]:
-    return {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}

@@ -1,5 +1,6 @@
 """A real Kubernetes, and the cloud stacks' objects as `make render` writes them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from infra.cluster.api import Api
 from infra.cluster.down import take_down
 from infra.cluster.image_store import ImageStore
 from infra.cluster.layout import ClusterLayout
-from infra.cluster.record import Nodes
+from infra.cluster.record import NODE_ADDRESS, PODS, SERVICES, Nodes
 from infra.cluster.up import bring_up
 from infra.scanning import renders
 from infra.scanning.custom_resources import definitions
@@ -31,6 +32,15 @@ BOUNDARIES = (
     "Namespace PriorityClass ServiceAccount LimitRange ResourceQuota ValidatingAdmissionPolicy "
     "ValidatingAdmissionPolicyBinding"
 ).split()
+
+
+# Of stack `cluster` on a real node that is made here; operators are played by their definitions alone.
+ANY_KUBERNETES = {
+    "keelson:registry": "localhost/keelson",
+    "keelson:operators": "present",
+    "keelson:storage": {"database": 1, "objects": 2},
+    "keelson:network": {"pods": str(PODS), "services": str(SERVICES), "nodes": [f"{NODE_ADDRESS}/32"]},
+}
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str
     """Objects of every render, by its name: each stack as its file says, and with all optional parts."""
     made = renders.write(tmp_path_factory.mktemp("renders"), print)
     return {folder.name: [dict(one.manifest) for one in read(folder)] for folder in made}
+
+
+@pytest.fixture(scope="session")
+def any_kubernetes() -> Mapping[str, Any]:
+    """Configuration of stack `cluster` for a real node."""
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in ANY_KUBERNETES.items()}
 
 
 @pytest.fixture(scope="session")

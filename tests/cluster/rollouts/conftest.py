@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from infra.cluster import images, operators
 from infra.cluster.api import Api
 from infra.cluster.down import take_down
 from infra.cluster.layout import ClusterLayout
-from infra.cluster.record import Nodes
+from infra.cluster.record import NODE_ADDRESS, Nodes
 from infra.render.engine import record, stack_file
 from infra.render.manifests import additions, manifests
 from infra.scanning.custom_resources import definitions
@@ -158,12 +159,17 @@ def stack(
     eventually: Wait,
 ) -> Iterator[Stack]:
     """The cluster with what the bundle needs of the stack, and the first bundle ready."""
-    recording = record(STACK, {**stack_file(STACK), "keelson:bundle": bundle.tag})
+    network = {"cidr": str(IPv4Network(f"{NODE_ADDRESS}/16", strict=False))}
+    config = {"keelson:bundle": bundle.tag, "keelson:network": json.dumps(network)}
+    recording = record(STACK, {**stack_file(STACK), **config})
     written = [yaml.safe_load(text) for text in manifests(recording).values()]
     values = {one.name: one.values for one in additions(recording)}
     layout = new_cluster("real")
     api = Api(layout.kubeconfig)
     in_force(api, written)
+    for one in written:
+        if one["kind"] == "NetworkPolicy":
+            api.apply(one)
     for one in definitions(versions()):
         if one["spec"]["group"] in ("argoproj.io", "monitoring.coreos.com"):
             api.apply(one)
@@ -196,7 +202,7 @@ def delivered(stack: Stack, bundle: Any) -> Callable[..., str]:
 
 
 def callers_objects() -> list[Manifest]:
-    """A namespace, what is asked, and the pod that asks."""
+    """A namespace, what lets it in, what is asked, and the pod that asks."""
     url = "http://serving.serving.svc.cluster.local:3000/predict"
     asked = {
         "targets": f"POST {url}\nContent-Type: application/json\n@/load/trip.json\n",
@@ -224,8 +230,17 @@ def callers_objects() -> list[Manifest]:
     }
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     metadata = {"name": "callers", "namespace": "callers"}
+    # As docs/any-kubernetes.md says: the stack's own policies let in nobody else.
+    peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "callers"}}}
+    opening = {"podSelector": {}, "ingress": [{"from": [peer], "ports": [{"port": 3000}]}]}
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "callers", "labels": labels}},
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": "allow-callers", "namespace": "serving"},
+            "spec": opening,
+        },
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": asked},
         {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec},
     ]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.cluster import images, record
+from infra.cluster import images
 from infra.cluster.api import Api
 from infra.cluster.layout import ClusterLayout
 from infra.cluster.record import Nodes
@@ -24,18 +24,8 @@ from infra.versions import versions
 Manifest = dict[str, Any]
 
 ROOT = Path(__file__).parents[3]
-REGISTRY = "localhost/keelson"
 BASE = "localhost/keelson-base:test"
 PACKAGES = "python3,python3-venv,python3-pip,ca-certificates"
-# The network of the clusters that are made here; operators are played by their definitions alone.
-CONFIG = {
-    "keelson:registry": REGISTRY,
-    "keelson:operators": "present",
-    "keelson:storage": '{"database": 1, "objects": 2}',
-    "keelson:network": (
-        f'{{"pods": "{record.PODS}", "services": "{record.SERVICES}", "nodes": ["{record.NODE_ADDRESS}/32"]}}'
-    ),
-}
 # Where packages are got from while an image is built, as it is here.
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -93,17 +83,19 @@ class Images:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Recording:
+def stack(any_kubernetes: Mapping[str, Any]) -> Recording:
     """The stack as its program describes it for the node."""
-    return recorded("cluster", CONFIG)
+    return recorded("cluster", any_kubernetes)
 
 
 @pytest.fixture(scope="session")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path | bytes]]:
+def archives(
+    tmp_path_factory: pytest.TempPathFactory, any_kubernetes: Mapping[str, Any]
+) -> Iterator[list[Path | bytes]]:
     """Images of the stack: its own by its Dockerfile, the others in place of those that only a registry has."""
     store = Images(tmp_path_factory.mktemp("images"))
     pinned, here = versions().images, Path(__file__).parent
-    components = f"{REGISTRY}/components:{pinned['components'].rpartition(':')[2]}"
+    components = f"{any_kubernetes['keelson:registry']}/components:{pinned['components'].rpartition(':')[2]}"
     store.base()
     store.build(components, ROOT / "components" / "Dockerfile", ROOT)
     store.build(pinned["postgres"], here / "postgres.Dockerfile", here)

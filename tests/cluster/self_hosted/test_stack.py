@@ -16,6 +16,7 @@ Manifest = dict[str, Any]
 Wait = Callable[..., Any]
 Ask = Callable[..., str]
 
+STEPS = "kubeflow"
 # A server starts where the machine has other work to do, and MLflow's is 30 s of imports by itself.
 _SECONDS = 600
 TRACK = """
@@ -54,12 +55,19 @@ for sslmode in ("disable", "verify-full"):
 
 @pytest.fixture(scope="module")
 def ask(node: ClusterLayout, api: Api, applied: Mapping[str, Manifest], eventually: Wait) -> Ask:
-    """Runs a program in a pod with the image and the variables of MLflow's server; returns what it prints."""
+    """Runs a program in a pod with the image and the variables of MLflow's server; returns what it prints.
+
+    The pod is where steps of pipelines would be, for which the stack's network policies are open.
+    """
     (server,) = [one for path, one in applied.items() if path.endswith("Deployment-mlflow.yaml")]
     core = kubernetes.CoreV1Api(cluster_api.connect(node.kubeconfig))
+    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": STEPS}})
+    for secret in api.every("v1", "Secret", "mlflow"):
+        named = {"name": secret["metadata"]["name"], "namespace": STEPS}
+        api.apply({"apiVersion": "v1", "kind": "Secret", "metadata": named, "data": secret["data"]})
 
     def ask(script: str, *arguments: str) -> str:
-        spec = {**server["spec"]["template"]["spec"], "restartPolicy": "Never"}
+        spec = {**server["spec"]["template"]["spec"], "restartPolicy": "Never", "serviceAccountName": "default"}
         container = {**spec["containers"][0], "name": "asks", "command": ["python", "-c", script], "args": arguments}
         for key in ("ports", "readinessProbe", "livenessProbe", "startupProbe", "lifecycle"):
             container.pop(key, None)
@@ -68,17 +76,17 @@ def ask(node: ClusterLayout, api: Api, applied: Mapping[str, Manifest], eventual
             {"name": "MLFLOW_TRACKING_URI", "value": "http://mlflow.mlflow.svc.cluster.local:5000"},
             {"name": "DATABASE", "valueFrom": {"secretKeyRef": {"name": "mlflow-database", "key": "uri"}}},
         ]
-        metadata = {"generateName": "asks-", "namespace": "mlflow"}
+        metadata = {"generateName": "asks-", "namespace": STEPS}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {**spec, "containers": [container]}}
         name = api.create(pod).content["metadata"]["name"]
 
         def ended() -> str | None:
-            found = api.get("v1", "Pod", name, "mlflow")
+            found = api.get("v1", "Pod", name, STEPS)
             phase = found["status"]["phase"] if found else ""
             return phase if phase in ("Succeeded", "Failed") else None
 
         phase = eventually(ended, _SECONDS)
-        told = str(core.read_namespaced_pod_log(name, "mlflow")).strip()
+        told = str(core.read_namespaced_pod_log(name, STEPS)).strip()
         assert phase == "Succeeded", told
         return told
 
