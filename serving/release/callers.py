@@ -27,8 +27,8 @@ from serving.trips import REQUEST_COLUMNS
 # Trips that are on the road at a time: the labels come that much later than the predictions.
 _ON_THE_ROAD = 50
 _ROWS = 200_000
-# The online features tell of the last hour of the data, which end at midnight. For trips of the rush hour they are wrong,
-# and mislead a model the more, the more it has learned from them.
+# The online features tell of the last hour of the data, which end at midnight. For trips of the rush hour they are
+# wrong, and mislead a model the more, the more it has learned from them.
 _HOURS = (22, 23, 0, 1)
 
 
