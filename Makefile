@@ -9,8 +9,7 @@
 
 PYTHON ?= python3
 PY := .venv/bin/python
-# Each core gets whole files, whose fixtures cost more than their tests.
-ON_EVERY_CORE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+ON_EVERY_CORE := --numprocesses logical --maxprocesses 4
 DATA ?= synthetic
 ROWS ?= 200000
 SEED ?= 42
@@ -86,12 +85,13 @@ test: lint ## Run all tests but those that have a target of their own (TESTS=tes
 ifneq ($(TESTS),)
 	@$(PY) -m pytest $(TESTS)
 else
-	@$(PY) -m pytest $(ON_EVERY_CORE)
+# Each core gets whole files, whose fixtures cost more than their tests.
+	@$(PY) -m pytest $(ON_EVERY_CORE) --dist loadfile --no-loadscope-reorder
 endif
 test-stack: env ## Bring a whole stack up in a scratch clone, break it, and look at what it answers
 	@$(PY) -m pytest -m stack tests/stack
 test-training: env ## Run whole trainings on a real platform: fail, resume, repeat, rebuild to the byte
-	@$(PY) -m pytest -m training $(ON_EVERY_CORE) tests/pipelines
+	@$(PY) -m pytest -m training $(ON_EVERY_CORE) --dist worksteal tests/pipelines
 # What takes times has the machine for itself.
 test-all: test test-stack test-training ## Run what CI runs: the three targets above
 test-workflows: env ## Run the workflows on this machine, failures among them, with a scratch stack for each environment
