@@ -81,7 +81,7 @@ class Team:
 
         Args:
             workflow: Its file's stem.
-            event: ``push``, ``release`` or ``workflow_dispatch``.
+            event: ``push``, ``release``, ``workflow_dispatch`` or ``repository_dispatch``.
             ref: ``refs/heads/main``.
             approved: Whether somebody approves of its job in prod.
             told: Content of the event.

@@ -151,6 +151,14 @@ def digests(team: Any, environment: str, task: str) -> list[tuple[str, str]]:
     return [(payload["digest"], state) for payload, state in team.github.ledger(environment, task)]
 
 
+def test_the_event_retrain_asks_for_a_training_in_dev_by_what_it_says(team: Any) -> None:
+    def sent(**told: str) -> Any:
+        return team.run("train", "repository_dispatch", ref="refs/heads/main", action="retrain", client_payload=told)
+
+    assert sent(reason="drift", parameters="rows").said("train: 'rows' is no parameter")
+    assert sent(reason="drift", parameters="rows=4000").said("train: dev has no stack")
+
+
 def test_a_red_test_stops_the_deployment(team: Any) -> None:
     wrong = {"docs/product.md": ("`MIN_RELEASE_PREDICTIONS` | 200", "`MIN_RELEASE_PREDICTIONS` | 20")}
     done = pushed(team, wrong, "Say a threshold wrongly")
