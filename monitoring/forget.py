@@ -194,6 +194,11 @@ def main() -> int:
     parser.add_argument("key", help="a request's id, or a trip's key")
     key = parser.parse_args().key
     settings = MonitoringSettings()  # pyright: ignore[reportCallIssue]
+    if settings.journals is None and settings.journal_retention_days > 0:
+        parser.error(
+            "there is no folder of journals: set KEELSON_PREDICTION_LOG to the one that the service writes to, or "
+            "KEELSON_JOURNAL_RETENTION_DAYS=0 where whoever takes journals in keeps nothing of them"
+        )
     print(json.dumps(asdict(forget(Platform(), settings.journals, key))))  # pyright: ignore[reportCallIssue]
     return 0
 

@@ -1,4 +1,4 @@
-"""Variables that every application of the cluster layer is started with."""
+"""Variables that more than one application of the cluster layer is started with."""
 
 from collections.abc import Mapping
 
@@ -10,3 +10,6 @@ NO_TELEMETRY: Mapping[str, str] = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+
+# Nobody reads the journals on a pod's disk, and who forgets somebody does not reach them.
+JOURNALS_GO_AT_ONCE: Mapping[str, str] = {"KEELSON_JOURNAL_RETENTION_DAYS": "0"}

@@ -4,7 +4,7 @@ import pulumi
 
 from infra.apps.application import Server, volume_claim
 from infra.apps.contract import AUTHORITY, AUTHORITY_FOLDER, CONFIGURATION, SECRETS, address
-from infra.apps.environment import NO_TELEMETRY
+from infra.apps.environment import JOURNALS_GO_AT_ONCE, NO_TELEMETRY
 from infra.apps.workload import Check, Probes, Size, Workload
 
 NAMESPACE = "monitoring"
@@ -29,6 +29,7 @@ def monitor(image: pulumi.Input[str], digest: pulumi.Input[str]) -> Workload:
         probes=Probes(alive=Check(port="metrics", path="/healthz"), ready=Check(port="metrics", path="/metrics")),
         environment={
             **NO_TELEMETRY,
+            **JOURNALS_GO_AT_ONCE,
             "KEELSON_EVIDENTLY_WORKSPACE": address("evidently", NAMESPACE, PORT),
             # Steps run in the image that this pod runs in.
             "KEELSON_TRAIN_COMMAND": pulumi.Output.concat(_SUBMIT, " --image ", image),

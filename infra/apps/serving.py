@@ -7,7 +7,7 @@ from pulumi_kubernetes import core, meta
 
 from infra.apps.canary import CanaryServer
 from infra.apps.contract import AUTHORITY, AUTHORITY_FOLDER, LIBPQ, address, storage_variables
-from infra.apps.environment import NO_TELEMETRY
+from infra.apps.environment import JOURNALS_GO_AT_ONCE, NO_TELEMETRY
 from infra.apps.foundation import Foundation
 from infra.apps.workload import Check, Probes, SecretKey, Size, Workload
 from infra.settings.services import ServiceSettings
@@ -89,8 +89,7 @@ def collector(image: pulumi.Input[str], foundation: Foundation) -> Workload:
             # Who signs in by it may take locks, and nothing else.
             "KEELSON_PIPELINES_DATABASE": SecretKey(secret=LOCK_SECRET, key="uri"),
             "KEELSON_PREDICTION_LOG": _PREDICTIONS,
-            # Nobody reads a pod's journals, and who forgets somebody does not reach them.
-            "KEELSON_JOURNAL_RETENTION_DAYS": "0",
+            **JOURNALS_GO_AT_ONCE,
         },
         secret_files={AUTHORITY_FOLDER: AUTHORITY},
     )

@@ -42,8 +42,12 @@ def test_the_monitor_is_told_the_platform_and_keeps_snapshots_through_evidentlys
     assert said["KEELSON_EVIDENTLY_WORKSPACE"] == f"http://evidently.monitoring.svc.cluster.local:{port['port']}"
     # What it has trained runs in the image that it runs in.
     assert said["KEELSON_TRAIN_COMMAND"].split()[-2:] == ["--image", container["image"]]
-    # Pods' own containers take their journals in.
+    # Pods' own containers take their journals in, and keep nothing of them.
     assert "KEELSON_PREDICTION_LOG" not in said
+    assert said["KEELSON_JOURNAL_RETENTION_DAYS"] == "0"
+    (collector,) = made.one("Rollout", "serving")["spec"]["template"]["spec"]["initContainers"]
+    kept = {one["name"]: one.get("value") for one in collector["env"]}
+    assert (collector["name"], kept["KEELSON_JOURNAL_RETENTION_DAYS"]) == ("collect", "0")
     told = {source.get("configMapRef", source.get("secretRef"))["name"] for source in container["envFrom"]}
     assert told == {"platform"}
 
