@@ -14,7 +14,7 @@ import fcntl
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -110,7 +110,7 @@ def read_lines(folder: Path, kind: str, since: float = 0.0) -> Iterator[bytes]:
         yield from (line for line in content.split(b"\n")[:-1] if line.strip())
 
 
-def whole_lines(segment: Path) -> Iterator[tuple[int, bytes]]:
+def _whole_lines(segment: Path) -> Iterator[tuple[int, bytes]]:
     """Offset and content of each whole line of a file, without its line break."""
     start = 0
     with segment.open("rb") as file:
@@ -120,13 +120,19 @@ def whole_lines(segment: Path) -> Iterator[tuple[int, bytes]]:
             start += len(line)
 
 
-def blank(segment: Path, lines: Iterable[tuple[int, int]]) -> None:
-    """Overwrite lines by blanks, durably; whoever appends meanwhile is not disturbed.
+def blank(segment: Path, applies: Callable[[int, bytes], bool]) -> int:
+    """Overwrite whole lines by blanks, durably; whoever appends meanwhile is not disturbed.
 
     Args:
-        lines: Offset and length of each, without its line break.
+        applies: Whether a line is meant, by its offset and its content without the line break.
+
+    Returns:
+        How many lines were overwritten.
     """
-    with segment.open("r+b") as file:
-        for offset, length in lines:
-            os.pwrite(file.fileno(), b" " * length, offset)
-        os.fsync(file.fileno())
+    found = [(start, len(line)) for start, line in _whole_lines(segment) if applies(start, line)]
+    if found:
+        with segment.open("r+b") as file:
+            for offset, length in found:
+                os.pwrite(file.fileno(), b" " * length, offset)
+            os.fsync(file.fileno())
+    return len(found)

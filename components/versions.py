@@ -21,5 +21,5 @@ COMPONENT_VERSIONS: dict[str, str] = {
     "train": "1.0.3",
     "tune": "0.1.4",
     "validate": "1.0.3",
-    "watch": "0.1.2",
+    "watch": "0.1.3",
 }

@@ -19,7 +19,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from components import contract, tables
 from components.database import alone, open_engine
-from components.journal import blank, segments, whole_lines
+from components.journal import blank, segments
 from components.labels.key import pickup_seconds, trip_keys
 from components.platform import Platform
 from components.served.labelled import joined
@@ -77,7 +77,7 @@ def forget(platform: Platform, folder: Path | None, key: str) -> Forgotten:
         whose = _Whose(key, set(trips.select(REQUEST, INDEX).rows()), requests)
         records = named(known.join(trips.lazy(), on=[REQUEST, INDEX], how="semi").collect())
         journals = [segment for kind in KINDS for segment in segments(folder, kind.journal)] if folder else []
-        lines = sum(_blank(segment, whose) for segment in journals)
+        lines = sum(blank(segment, lambda _, line: whose.has(line)) for segment in journals)
         removed = {name: _remove(platform, name, whose) for name in TABLES}
         files = sum(log_tables.purge(table) for name in TABLES if (table := log_tables.existing(platform, name)))
         return Forgotten(
@@ -137,13 +137,6 @@ def _of_trip(known: pl.LazyFrame, key: str) -> pl.DataFrame:
     missing = [pl.lit(None, STORED_AS[one.kind]).alias(one.name) for one in contract.COLUMNS if one.name not in trips]
     keys = trip_keys(trips.with_columns(missing))
     return trips.filter(keys == key).select(REQUEST, INDEX).unique()
-
-
-def _blank(segment: Path, whose: _Whose) -> int:
-    found = [(start, len(line)) for start, line in whole_lines(segment) if whose.has(line)]
-    if found:
-        blank(segment, found)
-    return len(found)
 
 
 def _remove(platform: Platform, name: str, whose: _Whose) -> int:

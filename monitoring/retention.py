@@ -8,7 +8,7 @@ from pathlib import Path
 from deltalake import DeltaTable
 
 from components.database import alone, open_engine
-from components.journal import blank, is_finished, segments, whole_lines
+from components.journal import blank, is_finished, segments
 from components.platform import TableStore
 from components.served.tables import DAY
 from monitoring import log_tables
@@ -100,9 +100,12 @@ def _expire_journals(platform: TableStore, folder: Path, last: float) -> int:
             read = log_tables.offset(table, segment.name)
             if not finished:
                 # The file of a service that runs stays; what it said goes.
-                said = [(start, len(line)) for start, line in whole_lines(segment) if start < read and line.strip()]
-                blank(segment, said)
+                _blank_collected(segment, read)
             elif read >= facts.st_size:
                 segment.unlink()
                 count += 1
     return count
+
+
+def _blank_collected(segment: Path, read: int) -> None:
+    blank(segment, lambda start, line: start < read and bool(line.strip()))

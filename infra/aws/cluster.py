@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from infra.apps.openings import SERVICES
 from infra.apps.roles import CI, group
-from infra.aws.naming import PROJECT
+from infra.aws.naming import github_role
 from infra.aws.policy import trusted_pod, trusted_service
 from infra.aws.roles import Role
 from infra.settings.cloud import CloudSettings
@@ -157,7 +157,7 @@ class Cluster(pulumi.ComponentResource):
 
     def _admit(self, settings: CloudSettings) -> None:
         """The deploy role administers; all others enter in groups, and Kubernetes decides on those."""
-        deployer = self._bootstrapped(f"deploy-{settings.stack}")
+        deployer = self._bootstrapped(github_role("deploy", settings.stack))
         entry = aws.eks.AccessEntry(
             "access-deployer",
             cluster_name=self.name,
@@ -173,11 +173,11 @@ class Cluster(pulumi.ComponentResource):
             access_scope={"type": "cluster"},
             opts=self._child,
         )
-        self.admit(CI, self._bootstrapped(f"train-{settings.stack}"))
+        self.admit(CI, self._bootstrapped(github_role("train", settings.stack)))
 
     def _bootstrapped(self, role: str) -> pulumi.Output[str]:
         """ARN of a role that the account's bootstrap made."""
-        return pulumi.Output.concat("arn:aws:iam::", self._account_id, f":role/{PROJECT}-{role}")
+        return pulumi.Output.concat("arn:aws:iam::", self._account_id, f":role/{role}")
 
     def admit(self, role: str, principal: pulumi.Input[str]) -> None:
         """Let an IAM role in, as one of ``infra.apps.roles.ROLES``."""

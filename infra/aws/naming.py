@@ -27,6 +27,11 @@ def cloud_name(part: str) -> str:
     return name
 
 
+def github_role(work: str, stack: str) -> str:
+    """Name of the role, made by the bootstrap, by which GitHub's jobs work on a stack: ``keelson-deploy-dev``."""
+    return f"{PROJECT}-{work}-{stack}"
+
+
 def state_bucket(account_id: str, region: str) -> str:
     """Name of the bucket in which an account keeps the state of its stacks."""
     return f"{PROJECT}-state-{account_id}-{region}"

@@ -28,6 +28,13 @@ def settings(journals: Path) -> MonitoringSettings:
     return MonitoringSettings(journals=journals, retention_days=90, journal_retention_days=7)
 
 
+def begun(journals: Path, predicted: Writes) -> Path:
+    """A file with the prediction of request r1, which nobody writes to any more."""
+    predicted("r1")
+    (segment,) = segments(journals, PREDICTIONS)
+    return segment
+
+
 def requests(platform: Platform) -> list[str]:
     return sorted(tables.scan(platform, PREDICTION_LOG).collect()[REQUEST])
 
@@ -69,8 +76,7 @@ def test_a_journal_goes_once_it_is_collected_and_old(
 def test_a_file_that_a_service_still_holds_stays_but_not_what_it_said(
     platform: Platform, journals: Path, predicted: Writes, now: datetime
 ) -> None:
-    predicted("r1")
-    (first,) = segments(journals, PREDICTIONS)
+    first = begun(journals, predicted)
     line = first.read_bytes()
     first.unlink()
     with Journal(journals, PREDICTIONS) as journal:
@@ -89,9 +95,7 @@ def test_a_file_that_a_service_still_holds_stays_but_not_what_it_said(
 def test_where_nobody_reads_journals_what_is_in_the_tables_goes_at_once_and_nothing_else(
     platform: Platform, journals: Path, predicted: Writes, now: datetime
 ) -> None:
-    predicted("r1")
-    (first,) = segments(journals, PREDICTIONS)
-    line = first.read_bytes()
+    line = begun(journals, predicted).read_bytes()
     at_once = MonitoringSettings(journals=journals, journal_retention_days=0)
     collect.collect(platform, journals)
     assert expire(platform, at_once, now + timedelta(seconds=60)).journals == 1

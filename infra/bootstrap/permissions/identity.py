@@ -1,6 +1,6 @@
 """IAM roles ``/keelson/keelson-<stack>-*``, always inside the boundary."""
 
-from infra.aws.naming import PROJECT
+from infra.aws.naming import github_role
 from infra.aws.roles import BOUNDARY, PATH
 from infra.bootstrap.permissions.scope import Permission, Scope
 
@@ -72,7 +72,7 @@ def _roles(scope: Scope) -> str:
 
 
 def _training_role(scope: Scope) -> str:
-    return scope.global_arn("iam", f"role/{PROJECT}-train-{scope.stack}")
+    return scope.global_arn("iam", f"role/{github_role('train', scope.stack)}")
 
 
 def _boundary(scope: Scope) -> str:

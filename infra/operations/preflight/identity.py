@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from infra.aws.naming import PROJECT
+from infra.aws.naming import PROJECT, github_role
 from infra.aws.roles import BOUNDARY
 from infra.operations.account import Absent, Account, Unknown, known
 from infra.operations.findings import Finding, fails, ok, unknown, warning
@@ -53,12 +53,12 @@ class Bootstrap:
 
 def deploy_role(stack: Stack) -> str:
     """Name of the role that deploys the stack."""
-    return f"{PROJECT}-deploy-{stack.name}"
+    return github_role("deploy", stack.name)
 
 
 def train_role(stack: Stack) -> str:
     """Name of the role that starts training runs in the stack."""
-    return f"{PROJECT}-train-{stack.name}"
+    return github_role("train", stack.name)
 
 
 def caller(account: Account) -> Caller | Unknown:
