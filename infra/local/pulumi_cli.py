@@ -27,7 +27,9 @@ def environment(layout: Layout) -> dict[str, str]:
     """What Pulumi needs to find its tools, its state inside the clone, and the passphrase of its secrets."""
     return {
         "PATH": f"{layout.python.parent}:{layout.bin}:{os.environ['PATH']}",
-        "PULUMI_BACKEND_URL": f"file://{layout.state}",
+        # Pulumi writes its state atomically, but not what describes each file beside it (``NAME.attrs``): killed
+        # between the two it could not read the state again ("failed to load checkpoint: EOF"). So, none are written.
+        "PULUMI_BACKEND_URL": f"file://{layout.state}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(layout.passphrase),
         "PULUMI_HOME": str(layout.pulumi_home),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -101,10 +103,14 @@ def repair(layout: Layout) -> list[str]:
     processes.end(orphans, patience=2)
     for lock in locks:
         lock.unlink(missing_ok=True)
+    halves = [file for file in (layout.state / ".pulumi").rglob("*") if file.suffix in (".tmp", ".attrs")]
+    for file in halves:
+        file.unlink()
     forgotten = _forget_pending_creates(layout)
     return (
         [f"ended {len(orphans)} leftover Pulumi processes"] * bool(orphans)
         + [f"removed a lock that a killed Pulumi left ({lock.name})" for lock in locks]
+        + [f"removed {len(halves)} files that Pulumi wrote beside its state"] * bool(halves)
         + [f"forgot {forgotten} creations that a killed Pulumi began"] * bool(forgotten)
     )
 

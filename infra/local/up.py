@@ -85,9 +85,10 @@ def main(
 
 def bring_up_platform(layout: Layout, port_base: int | None, console: Console, settings: Sequence[str] = ()) -> None:
     """Repair what an interrupted run left, then `pulumi up` with a refresh; ``settings`` are ``path=value``."""
-    pulumi_cli.prepare(layout)
+    # Pulumi selects no stack whose state it cannot read.
     for sentence in pulumi_cli.repair(layout):
         console.print(f"repaired: {sentence}")
+    pulumi_cli.prepare(layout)
     if port_base is not None:
         pulumi_cli.run(layout, "config", "set", "port-base", str(port_base), "--stack", pulumi_cli.STACK)
     for setting in settings:

@@ -14,6 +14,8 @@ from infra.local import pulumi_cli
 from infra.local.environment_file import parse, render
 from infra.local.layout import Layout
 
+ROOT = Path(__file__).resolve().parents[3]
+
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
@@ -75,6 +77,23 @@ def test_plugins_that_outlived_a_killed_pulumi_are_ended(layout: Layout) -> None
         for process in (orphan, stranger):
             process.kill()
             process.wait()
+
+
+def test_a_state_that_a_killed_pulumi_made_unreadable_is_read_again(layout: Layout) -> None:
+    (layout.root / "Pulumi.yaml").write_text("name: keelson\nruntime: python\n")
+    layout.bin.parent.mkdir()
+    layout.bin.symlink_to(Layout(ROOT).bin)
+    pulumi_cli.prepare(layout)
+    assert not [*layout.state.rglob("*.attrs")], "Pulumi writes them beside the file, not with it"
+    state = pulumi_cli.state_file(layout)
+    for half_written in (f"{state.name}.attrs", f"{state.name}.18bc.tmp"):
+        (state.parent / half_written).touch()
+    export = ("stack", "export", "--stack", "local")
+    with pytest.raises(pulumi_cli.PulumiError, match="EOF"):
+        pulumi_cli.run(layout, *export, quiet=True)
+    assert pulumi_cli.repair(layout) == ["removed 2 files that Pulumi wrote beside its state"]
+    pulumi_cli.run(layout, *export, quiet=True)
+    assert pulumi_cli.repair(layout) == []
 
 
 def test_nothing_to_repair_says_nothing(layout: Layout) -> None:
