@@ -6,6 +6,7 @@ from infra.apps.application import Server, volume_claim
 from infra.apps.contract import AUTHORITY, AUTHORITY_FOLDER, CONFIGURATION, SECRETS, address
 from infra.apps.environment import JOURNALS_GO_AT_ONCE, NO_TELEMETRY
 from infra.apps.workload import Check, Probes, Size, Workload
+from infra.settings.services import ServiceSettings
 
 NAMESPACE = "monitoring"
 PORT, METRICS_PORT = 8000, 8080
@@ -14,7 +15,7 @@ _GIB = 5
 _SUBMIT = "python -m pipelines.submit training --wait"
 
 
-def monitor(image: pulumi.Input[str], digest: pulumi.Input[str]) -> Workload:
+def monitor(image: pulumi.Input[str], digest: pulumi.Input[str], settings: ServiceSettings) -> Workload:
     """The monitor: a small service, and the processes that it starts one at a time of a kind."""
     return Workload(
         namespace=NAMESPACE,
@@ -30,6 +31,7 @@ def monitor(image: pulumi.Input[str], digest: pulumi.Input[str]) -> Workload:
         environment={
             **NO_TELEMETRY,
             **JOURNALS_GO_AT_ONCE,
+            "KEELSON_STACK_COST": str(settings.cost_at_rest),
             "KEELSON_EVIDENTLY_WORKSPACE": address("evidently", NAMESPACE, PORT),
             # Steps run in the image that this pod runs in.
             "KEELSON_TRAIN_COMMAND": pulumi.Output.concat(_SUBMIT, " --image ", image),
@@ -72,6 +74,7 @@ class Monitor(pulumi.ComponentResource):
         *,
         image: pulumi.Input[str],
         digest: pulumi.Input[str],
+        settings: ServiceSettings,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("keelson:apps:Monitor", name, None, opts)
@@ -79,5 +82,5 @@ class Monitor(pulumi.ComponentResource):
         volume_claim(f"{name}-workspace", namespace=NAMESPACE, name="evidently", gib=_GIB, opts=child)
         # One process owns a workspace, so there is one copy.
         Server(f"{name}-evidently", evidently(image), replicas=1, opts=child)
-        Server(f"{name}-service", monitor(image, digest), replicas=1, opts=child)
+        Server(f"{name}-service", monitor(image, digest, settings), replicas=1, opts=child)
         self.register_outputs({})

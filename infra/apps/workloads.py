@@ -72,7 +72,7 @@ class Workloads(pulumi.ComponentResource):
             settings=settings,
             opts=served,
         )
-        Monitor("monitor", image=self._image, digest=digest, opts=ready)
+        Monitor("monitor", image=self._image, digest=digest, settings=settings, opts=ready)
         self._pages(ready)
         self.register_outputs({})
 

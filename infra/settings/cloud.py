@@ -136,6 +136,12 @@ class Budget(Settings):
     """What the stack may cost; AWS Budgets warns at 50, 80 and 100 % and on a forecast above it."""
 
     monthly: Annotated[int, Field(ge=10, description="USD a month")]
+    at_rest: Annotated[
+        int,
+        Field(
+            ge=0, description="USD a month that the stack costs while nobody uses it, as `make render` says (cost.md)"
+        ),
+    ]
     email: Annotated[
         str | None, Field(pattern=r"^[^@\s]+@[^@\s]+$", description="who is warned; without it, only the console shows")
     ] = None
@@ -211,6 +217,11 @@ class CloudSettings(ServiceSettings):
         return self.budget.monthly
 
     @property
+    def cost_at_rest(self) -> int:
+        """See ``ServiceSettings``."""
+        return self.budget.at_rest
+
+    @property
     def tells_of_alerts(self) -> bool:
         """See ``ServiceSettings``."""
         return self.alert_webhook
@@ -255,7 +266,7 @@ STACKS: Mapping[str, Mapping[str, Any]] = {
             "multi-az": False,
             "backup-days": 1,
         },
-        "budget": {"monthly": 250},
+        "budget": {"monthly": 250, "at-rest": 128},
         "protect": False,
         "keys": "one",
         "replicas": 1,
@@ -273,7 +284,7 @@ STACKS: Mapping[str, Mapping[str, Any]] = {
             "multi-az": False,
             "backup-days": 7,
         },
-        "budget": {"monthly": 700},
+        "budget": {"monthly": 700, "at-rest": 377},
         "protect": False,
         "keys": "per-purpose",
         "replicas": 2,
@@ -302,7 +313,7 @@ STACKS: Mapping[str, Mapping[str, Any]] = {
             "multi-az": True,
             "backup-days": 30,
         },
-        "budget": {"monthly": 2500},
+        "budget": {"monthly": 2500, "at-rest": 1384},
         "protect": True,
         "keys": "per-purpose",
         "replicas": 3,

@@ -61,6 +61,11 @@ class ServiceSettings(Settings):
         return None
 
     @property
+    def cost_at_rest(self) -> int:
+        """USD a month without the machines that come and go."""
+        return 0
+
+    @property
     def tells_of_alerts(self) -> bool:
         """Whether an address outside is told of alerts."""
         return False

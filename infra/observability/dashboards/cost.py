@@ -1,6 +1,7 @@
 """What does it cost, and what for?"""
 
 from infra.observability.dashboards.panel import Dashboard, Panel, of_cluster
+from infra.observability.rules.parts import COST
 
 DASHBOARD = Dashboard(
     title="Cost",
@@ -9,15 +10,12 @@ DASHBOARD = Dashboard(
         Panel(
             title="Cost a month, at this rate",
             unit="currencyUSD",
-            queries={"stack": "max(keelson_stack_cost_dollars_month)"},
+            queries={"stack": COST},
         ),
         Panel(
             title="Cost of a thousand predictions, at this rate",
             unit="currencyUSD",
-            queries={
-                "cost": "max(keelson_stack_cost_dollars_month) / 730 / 3.6 "
-                "/ sum(rate(keelson_serving_predictions_total[1h]))"
-            },
+            queries={"cost": f"{COST} / 730 / 3.6 / sum(rate(keelson_serving_predictions_total[1h]))"},
         ),
         Panel(
             title="Predictions in an hour",
@@ -28,6 +26,11 @@ DASHBOARD = Dashboard(
             title="Processor hours in an hour",
             unit="short",
             queries={"{{job}}": "sum by (job) (rate(process_cpu_seconds_total[1h]))"},
+        ),
+        of_cluster(
+            "Cost of machines that come and go, an hour",
+            "currencyUSD",
+            {"{{nodepool}}": "sum by (nodepool) (karpenter_nodepools_cost_total)"},
         ),
         of_cluster(
             "GPU hours that were paid for and not used, in a day",

@@ -1,6 +1,7 @@
 """Is everything well?"""
 
 from infra.observability.dashboards.panel import Dashboard, Panel, quantile
+from infra.observability.rules.parts import COST
 
 DASHBOARD = Dashboard(
     title="Overview",
@@ -28,7 +29,7 @@ DASHBOARD = Dashboard(
         Panel(
             title="Cost a month, at this rate",
             unit="currencyUSD",
-            queries={"stack": "max(keelson_stack_cost_dollars_month)"},
+            queries={"stack": COST},
             shows="now",
         ),
         Panel(title="Requests", unit="reqps", queries={"all": "sum(rate(keelson_serving_requests_total[5m]))"}),

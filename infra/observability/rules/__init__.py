@@ -29,7 +29,7 @@ def of_cluster(monthly_budget: int) -> tuple[Group, ...]:
 
 def of_any_cluster() -> tuple[Group, ...]:
     """The rules of a stack on any Kubernetes, which pays for nothing that the program makes."""
-    return (*_everywhere(limits.of_cluster(0)), *capacity.of_any_cluster())
+    return (*_everywhere(limits.ANY_CLUSTER), *capacity.of_any_cluster())
 
 
 def of_local_stack() -> tuple[Group, ...]:

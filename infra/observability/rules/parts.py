@@ -2,8 +2,13 @@
 
 from infra.observability.metrics import Where
 from infra.observability.rules.limits import Limits
-from infra.observability.rules.rule import Alert, Group
+from infra.observability.rules.rule import Alert, Group, Recording
 
+# USD that a month costs at the rate of now.
+COST = "stack:cost_dollars_month:sum"
+_AT_REST = "max(keelson_stack_cost_dollars_month)"
+# What Karpenter's machines cost in an hour, by the prices that it goes by, over a month of 730 hours.
+_MACHINES = "730 * (sum(karpenter_nodepools_cost_total) or vector(0))"
 _SERVING = Group(
     name="serving",
     rules=(
@@ -141,12 +146,17 @@ def _features(limits: Limits) -> tuple[Group, ...]:
 
 
 def _cost(limits: Limits) -> Group:
+    rate = Recording(
+        name=COST,
+        query=f"{_AT_REST} + {_MACHINES}" if limits.machines_come_and_go else _AT_REST,
+        where=Where.CLUSTER if limits.machines_come_and_go else Where.EVERYWHERE,
+    )
     above = Alert(
         name="CostAboveBudget",
-        measure="max(keelson_stack_cost_dollars_month)",
+        measure=COST,
         condition=f"> {limits.dollars_month}",
         minutes=60,
         severity="warning",
         summary=f"At this rate the stack costs more than its {limits.dollars_month} USD a month",
     )
-    return Group(name="cost", rules=(above,))
+    return Group(name="cost", rules=(rate, above))

@@ -13,7 +13,7 @@ KNOWN = re.compile(
     r"keelson_\w+|feast_\w+|ALERTS|process_\w+|scrape_duration_seconds|mlflow_http_\w+|argo_workflows_\w+|resource_manager_workflow_runs_\w+|rollout_info|"
     r"DCGM_FI_DEV_\w+|kube_\w+|kubelet_volume_stats_\w+|container_\w+|node_filesystem_\w+|karpenter_\w+|"
     r"otelcol_exporter_\w+|externalsecret_status_condition|certmanager_certificate_expiration_timestamp_seconds|"
-    r"objective:errors:ratio_rate\w+|up|prometheus_rule_\w+|prometheus_config_\w+|alertmanager_notifications_\w+"
+    r"objective:errors:ratio_rate\w+|stack:cost_dollars_month:sum|up|prometheus_rule_\w+|prometheus_config_\w+|alertmanager_notifications_\w+"
 )
 WORDS = set(
     "sum rate by le histogram_quantile increase max min avg count avg_over_time sum_over_time vector time or and on "

@@ -118,11 +118,11 @@ def test_the_local_stack_has_every_rule_that_it_has_metrics_for() -> None:
 
 def test_a_recorded_series_that_an_alert_asks_for_is_recorded() -> None:
     everything = [rule for group in RULES for rule in group.rules]
-    recorded = {(rule.name, rule.labels["objective"]) for rule in everything if isinstance(rule, Recording)}
+    recorded = {(rule.name, rule.labels.get("objective", "")) for rule in everything if isinstance(rule, Recording)}
     asked = {
         found
         for alert in ALERTS.values()
-        for found in re.findall(r'(objective:[\w:]+)\{objective="([\w-]+)"\}', alert.query)
+        for found in re.findall(r'\b((?:objective|stack):[\w:]+)(?:\{objective="([\w-]+)"\})?', alert.query)
     }
     assert asked
     assert asked <= recorded

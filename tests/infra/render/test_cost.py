@@ -68,6 +68,11 @@ def test_the_budget_of_each_stack_covers_its_stated_load(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STACKS)
+def test_what_dashboards_say_of_a_stack_at_rest_is_what_it_costs(name: str) -> None:
+    assert cost.report(recorded(name)).idle == pytest.approx(STACKS[name]["budget"]["at-rest"], rel=0.01)
+
+
+@pytest.mark.parametrize("name", STACKS)
 def test_every_resource_of_every_stack_is_priced_or_known_to_be_free(name: str) -> None:
     assert cost.report(record(name, EVERYTHING)).unknown == ()
 
