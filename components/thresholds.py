@@ -31,12 +31,13 @@ INTERVAL_COVERAGE: Final = 0.8
 COVERAGE_TOLERANCE: Final = 0.05
 
 # A release: the share of requests that a challenger may fail on, how much slower than the champion its 99th percentile
-# may be, how often it must have been asked at each stage, and the share of releases in which the comparison by labels
-# may ever be wrong.
+# may be, how often it must have been asked at each stage, the share of releases in which the comparison by labels may
+# ever be wrong, and the error relative to the champion's that is waited for no longer.
 MAX_RELEASE_FAILURE_SHARE: Final = 0.001
 MAX_RELEASE_SLOWDOWN: Final = 2.0
 MIN_RELEASE_PREDICTIONS: Final = 200
 RELEASE_ALPHA: Final = 0.05
+MAX_RELEASE_ERROR_RATIO: Final = 2.0
 
 # Budgets of a model in the bundle: one trip on one core, and the model folder.
 MAX_MEDIAN_MILLISECONDS: Final = 10.0

@@ -82,9 +82,18 @@ def _wrong(evidence: Evidence) -> tuple[str, ...]:
             f"its 99th percentile is {evidence.challenger_milliseconds:.2f} ms, the champion's "
             f"{evidence.champion_milliseconds:.2f} ms"
         )
-    if evidence.difference.low > _margin(evidence):
+    if evidence.difference.low > _margin(evidence) or _far_worse(evidence):
         found.append(f"it is worse: {_said(evidence)}")
     return tuple(found)
+
+
+def _far_worse(evidence: Evidence) -> bool:
+    """Whether its error is so many times the champion's that callers are not left to it until a day's labels are there.
+
+    Nothing is said here of how sure that is: of two models of one kind none is twice as wrong in an hour by chance.
+    """
+    enough = evidence.labels >= thresholds.MIN_RELEASE_PREDICTIONS
+    return enough and evidence.difference.mean > (thresholds.MAX_RELEASE_ERROR_RATIO - 1) * evidence.champion_error
 
 
 def _waiting(evidence: Evidence, last: bool) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ def test_a_better_challenger_advances(last: bool) -> None:
         ({"failures": 5}, "failed on 5 of 505"),
         ({"challenger_milliseconds": 30.0}, "30.00 ms"),
         ({"difference": Bounds(2000, 8.0, 4.0, 12.0)}, "it is worse"),
+        ({"labels": 200, "difference": Bounds(3, 101.0, -math.inf, math.inf)}, "it is worse: on 200 labels of 3 hours"),
     ],
 )
 @pytest.mark.parametrize("last", [False, True])
@@ -52,6 +53,14 @@ def test_a_challenger_that_does_harm_is_rolled_back_at_any_stage(
     decision = decide(evidence(**changed), last=last)
     assert decision.action is Action.ROLL_BACK
     assert reason in decision.reasons[0]
+
+
+@pytest.mark.parametrize(("labels", "difference"), [(199, 500.0), (200, 99.0)])
+def test_a_difference_on_few_labels_or_hours_is_no_reason_unless_it_is_as_large_as_the_champions_error(
+    labels: int, difference: float
+) -> None:
+    found = evidence(labels=labels, difference=Bounds(3, difference, -math.inf, math.inf))
+    assert decide(found, last=False).action is Action.ADVANCE
 
 
 def test_one_slow_request_of_a_few_is_no_reason() -> None:
