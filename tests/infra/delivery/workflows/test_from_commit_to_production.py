@@ -40,6 +40,7 @@ class Model:
     changed: Any
     prod: Any
     bundle: str
+    digest: str
     callers: dict[str, Any]
 
 
@@ -87,7 +88,7 @@ def model(team: Any, code: Code) -> Model:
         refreshed = team.make(environment, "features", f"ROWS={_ROWS}")
         assert refreshed.returncode == 0, refreshed.stderr
     dev = release_model(team, "dev", "", _WHY)
-    bundle = newest(team, "dev")
+    bundle, (digest, _) = newest(team, "dev"), digests(team, "dev", "keelson-model")[0]
     skipped = release_model(team, "prod", bundle, _WHY, approved=True)
     with team.callers("staging") as in_staging:
         staging = release_model(team, "staging", bundle, _WHY)
@@ -99,7 +100,8 @@ def model(team: Any, code: Code) -> Model:
     weights.write_bytes(kept)
     with team.callers("prod") as in_prod:
         prod = release_model(team, "prod", bundle, _WHY, approved=True)
-    return Model(trained, dev, skipped, staging, changed, prod, bundle, {"staging": in_staging, "prod": in_prod})
+    callers = {"staging": in_staging, "prod": in_prod}
+    return Model(trained, dev, skipped, staging, changed, prod, bundle, digest, callers)
 
 
 @pytest.fixture(scope="module")
@@ -134,11 +136,13 @@ def release_model(team: Any, environment: str, bundle: str, why: str, *, approve
         done = team.run("release-model", "workflow_dispatch", ref="refs/heads/main", approved=approved, inputs=inputs)
         if not done.said("rolled back: load test") and not done.said('"outcome": "held"'):
             break
+        # The version that was taken back waits no longer: whoever wants it once more names its bundle.
+        inputs["bundle"] = newest(team, environment)
     return done
 
 
 def newest(team: Any, environment: str) -> str:
-    """The bundle that was released there last."""
+    """The bundle that was tried there last."""
     return team.github.ledger(environment, "keelson-model")[-1][0]["name"]
 
 
@@ -200,10 +204,12 @@ def test_prod_waits_for_green_runs_in_staging_and_for_an_approval(team: Any, cod
 
 def test_a_model_is_carried_to_prod_by_its_digest(team: Any, model: Model) -> None:
     assert (model.trained.good, model.dev.good, model.staging.good, model.prod.good) == (True,) * 4
-    [(digest, _)] = digests(team, "dev", "keelson-model")[:1]
     for environment in ("dev", "staging", "prod"):
-        assert digests(team, environment, "keelson-model")[0] == (digest, "success")
-    [(payload, _)] = team.github.ledger("prod", "keelson-model")
+        # A busy machine's load test may have been in the way before.
+        *before, last = digests(team, environment, "keelson-model")
+        assert last == (model.digest, "success")
+        assert set(before) <= {(model.digest, "failure")}
+    *_, (payload, _) = team.github.ledger("prod", "keelson-model")
     assert (payload["name"], payload["approvers"]) == (model.bundle, ["ada"])
     assert payload["why"] == f"{_WHY}; ada: seen in staging"
     assert model.callers["prod"]["failed"] == model.callers["staging"]["failed"] == 0
