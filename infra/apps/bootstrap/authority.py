@@ -15,14 +15,8 @@ def fetch(address: str | None, stored: str | None) -> str:
     Raises:
         BootstrapError: Neither can be had.
     """
-    if address is None and stored:
-        return stored
     try:
-        if address is None:
-            raise FileNotFoundError("the plan names no address")
-        with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
-            found = answer.read().decode()
-        ssl.create_default_context(cadata=found)
+        return _downloaded(address)
     except (OSError, UnicodeDecodeError) as error:
         if stored:
             return stored
@@ -30,4 +24,17 @@ def fetch(address: str | None, stored: str | None) -> str:
             f"the certificate authority of the databases cannot be had from {address} ({error}): let pods of namespace "
             "`database` reach it, or put its text into the secret mlflow-database under the key `ca`"
         ) from error
+
+
+def _downloaded(address: str | None) -> str:
+    """What is there.
+
+    Raises:
+        OSError, UnicodeDecodeError: Nothing, or nothing that can be trusted.
+    """
+    if address is None:
+        raise FileNotFoundError("the plan names no address")
+    with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+        found = answer.read().decode()
+    ssl.create_default_context(cadata=found)
     return found
