@@ -35,13 +35,15 @@ USER = 10001
 # Parameter of pipelines and components that asks for a GPU, and the value that does.
 DEVICE, CUDA = "device", "cuda"
 
+# Where AWS answers for S3 there are none.
+_KEYS = ("access_key_id", "secret_access_key")
 # What libpq trusts is in the ConfigMap too, and no setting of ours.
 _LIBPQ = ("PGSSLMODE", "PGSSLROOTCERT")
 # Libraries look for a home folder, and user 10001 has none.
 _HOME = "/tmp"  # noqa: S108 (a path in the pod, where nobody else is)
 _RETRIES, _BACKOFF_SECONDS, _BACKOFF_FACTOR = 2, 30, 2.0
 # Before a pod's process starts, a machine may have to, and the image must be pulled.
-_WAITING_SECONDS = 900
+WAITING_SECONDS = 900
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +111,17 @@ def on_cluster(specification: Mapping[str, Any], image: str, *, cuda: bool = Fal
     """
     if not is_by_digest(image):
         raise SubmissionError(f"the image {image!r} is not named by digest; give <repository>@sha256:<64 digits>")
+    return yaml.safe_dump_all(documents(specification, image, cuda=cuda), sort_keys=True).encode()
+
+
+def documents(
+    specification: Mapping[str, Any], image: str, *, cuda: bool = False
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The two documents of ``on_cluster``, whatever the image is named by.
+
+    Raises:
+        SubmissionError: A step is not in ``NEEDS``.
+    """
     pipeline = copy.deepcopy(dict(specification))
     components = steps(pipeline)
     unknown = sorted(set(components.values()) - NEEDS.keys())
@@ -125,21 +138,21 @@ def on_cluster(specification: Mapping[str, Any], image: str, *, cuda: bool = Fal
     for label, task in _tasks(pipeline):
         if label in components and NEEDS[components[label]].retried:
             task["retryPolicy"] = _retries(NEEDS[components[label]])
-    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": kubernetes_executors}}}}
-    return yaml.safe_dump_all([pipeline, platform], sort_keys=True).encode()
+    return pipeline, {"platforms": {"kubernetes": {"deploymentSpec": {"executors": kubernetes_executors}}}}
 
 
 def settings() -> dict[str, list[str]]:
-    """Variables of the platform by where a step finds them: ``required``, ``optional`` and ``secret``."""
-    found: dict[str, list[str]] = {"required": [*_LIBPQ], "optional": [], "secret": []}
-    for field in Platform.model_fields.values():
-        hidden = "SecretStr" in str(field.annotation)
-        # A stack that has optional secrets is the local one.
-        kind = (
-            ("secret" if field.is_required() else "") if hidden else "required" if field.is_required() else "optional"
-        )
-        if kind:
-            found[kind].append(str(field.validation_alias))
+    """Variables of the platform by where a step finds them: ``required`` and ``optional`` in the ConfigMap, ``secret``
+    and ``keys`` in the Secret; the keys are those of an S3 server, and optional."""
+    found: dict[str, list[str]] = {"required": [*_LIBPQ], "optional": [], "secret": [], "keys": []}
+    for name, field in Platform.model_fields.items():
+        if name in _KEYS:
+            kind = "keys"
+        elif "SecretStr" in str(field.annotation):
+            kind = "secret"
+        else:
+            kind = "required" if field.is_required() else "optional"
+        found[kind].append(str(field.validation_alias))
     return found
 
 
@@ -164,7 +177,7 @@ def _retries(need: Need) -> dict[str, Any]:
         "maxRetryCount": _RETRIES,
         "backoffDuration": f"{_BACKOFF_SECONDS}s",
         "backoffFactor": _BACKOFF_FACTOR,
-        "backoffMaxDuration": f"{attempts * (need.minutes * 60 + _WAITING_SECONDS) + pauses:.0f}s",
+        "backoffMaxDuration": f"{attempts * (need.minutes * 60 + WAITING_SECONDS) + pauses:.0f}s",
     }
 
 
@@ -184,6 +197,7 @@ def _kubernetes(need: Need, *, reads_platform: bool, gpu: bool) -> dict[str, Any
         kubernetes.use_config_map_as_env(task, CONFIGURATION, {name: name for name in names["required"]})
         kubernetes.use_config_map_as_env(task, CONFIGURATION, {name: name for name in names["optional"]}, optional=True)
         kubernetes.use_secret_as_env(task, SECRETS, {name: name for name in names["secret"]})
+        kubernetes.use_secret_as_env(task, SECRETS, {name: name for name in names["keys"]}, optional=True)
         kubernetes.use_secret_as_volume(task, AUTHORITY, AUTHORITY_FOLDER)
     kubernetes.add_toleration(task, key=POOL, operator="Equal", value=WORKERS, effect="PreferNoSchedule")
     if gpu:

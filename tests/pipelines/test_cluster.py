@@ -159,7 +159,12 @@ def test_a_step_that_reads_the_platform_finds_all_of_it(made: Prepared) -> None:
         plain, hidden = variables(one.pod, "configMap", "configMapKey"), variables(one.pod, "secret", "secretKey")
         required = {env for env, output in named.items() if not output.optional}
         assert required <= plain.keys() | hidden.keys()
-        assert hidden.keys() == {env for env in required if named[env].secret}
+        assert {env for env, (_, absent) in hidden.items() if not absent} == {
+            env for env in required if named[env].secret
+        }
+        # The keys of an S3 server, in stacks that have one.
+        assert {env for env, (_, absent) in hidden.items() if absent} == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+        assert not plain.keys() & hidden.keys()
         assert {name for name, _ in plain.values()} == {contract.CONFIGURATION}
         # A key that must be there and is not keeps a pod from ever starting.
         assert {env for env, (_, absent) in plain.items() if absent} <= {
