@@ -19,6 +19,7 @@ from components.platform import Platform
 from components.recording import open_run
 from components.tracking import Run, Tracking
 from components.versions import COMPONENT_VERSIONS
+from pipelines.launching import Launcher
 from pipelines.local import run_pipeline
 from pipelines.observation import Step
 
@@ -46,6 +47,25 @@ class Job:
     pipeline: Callable[..., Any]
     arguments: Mapping[str, Any]
     reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where steps run, when they are no processes of this machine.
+
+    Attributes:
+        run: Key of the run, the same when it begins anew because this process was killed.
+        root: Folder for artifacts, which steps find under the same path.
+        image: Image of the steps, as their run is to note it.
+        launcher: Runs them.
+        by: Program that does.
+    """
+
+    run: str
+    root: Path
+    image: str
+    launcher: Launcher
+    by: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,24 +99,32 @@ class Outcome:
         return next((step for step in self.steps if step.name == name), None)
 
 
-def execute(platform: Platform, job: Job) -> Outcome:
+def execute(platform: Platform, job: Job, place: Place | None = None) -> Outcome:
     """Run a pipeline; a failed step is an answer, not an exception.
+
+    Args:
+        platform: The stack that it works on.
+        job: What is run.
+        place: Where its steps run; else on this machine.
 
     Raises:
         components.tracking.TrackingError: MLflow does not answer.
     """
     began = time.monotonic()
-    key = f"{job.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    root = Path(platform.pipeline_root)
+    key = place.run if place else new_key(job.name)
+    root = place.root if place else Path(platform.pipeline_root)
     log = root / "logs" / f"{key}.log"
     commit = current_commit()
     with Tracking(platform.mlflow_tracking_uri) as tracking:
-        run = open_run(tracking, key, parameters=dict(job.arguments), tags=run_tags(platform, job, commit))
+        run = open_run(tracking, key, parameters=dict(job.arguments), tags=run_tags(platform, job, commit, place))
         arguments = {**job.arguments, "run": key, "commit": commit}
         steps: list[Step] = []
         try:
             whose = {"run": key, "run_id": run.run_id}
-            steps = run_pipeline(job.pipeline, arguments, root, log, _print_step, _print_refusal, whose=whose)
+            launcher = place.launcher if place else None
+            steps = run_pipeline(
+                job.pipeline, arguments, root, log, _print_step, _print_refusal, whose=whose, launcher=launcher
+            )
         finally:
             good = bool(steps) and all(step.status != "failed" for step in steps)
             tracking.log(run, metrics=step_seconds(steps), tags=step_tags(steps))
@@ -106,16 +134,21 @@ def execute(platform: Platform, job: Job) -> Outcome:
     return Outcome(run=run, steps=tuple(steps), seconds=time.monotonic() - began, log=log)
 
 
-def run_tags(platform: Platform, job: Job, commit: str) -> dict[str, str]:
+def new_key(name: str) -> str:
+    """A key for a run of a pipeline."""
+    return f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def run_tags(platform: Platform, job: Job, commit: str, place: Place | None = None) -> dict[str, str]:
     """Where a run comes from: stack, commit, and what ``provenance`` has."""
-    # Steps are processes here, of the environment that the lock file names.
+    # Where no image is named, steps are processes here, of the environment that the lock file names.
     said = provenance(
         job.name,
         job.version,
         COMPONENT_VERSIONS,
-        image="",
+        image=place.image if place else "",
         lock_sha256=lock_sha256(),
-        by="pipelines.run",
+        by=place.by if place else "pipelines.run",
         reason=job.reason,
     )
     return {"keelson.stack": platform.stack, "keelson.commit": commit, **said}

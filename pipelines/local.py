@@ -18,6 +18,7 @@ from kfp import local
 
 import components
 from components.artifacts import ArtifactIntegrityError
+from pipelines.launching import Launcher
 from pipelines.local_cache import ContentCache, prune
 from pipelines.observation import Step, observed
 from pipelines.run_log import RunLog
@@ -59,6 +60,7 @@ def run_pipeline(
     refused: Callable[[ArtifactIntegrityError], None],
     *,
     whose: Mapping[str, str] | None = None,
+    launcher: Launcher | None = None,
 ) -> list[Step]:
     """Run a pipeline to its end or first failure.
 
@@ -74,6 +76,7 @@ def run_pipeline(
         report: Called after each step.
         refused: Called for an earlier answer that was changed since, and is therefore not used.
         whose: Ids that each line of the log carries.
+        launcher: Runs the steps elsewhere, where they find ``root`` under the same path.
 
     Returns:
         The steps in the order in which they ended; after a failure the last ones may be missing.
@@ -98,7 +101,7 @@ def run_pipeline(
         with (
             _temporary_files_in(scratch),
             redirect_stdout(output),
-            observed(finished, output, answers),
+            observed(finished, output, answers, launcher),
             warnings.catch_warnings(),
         ):
             # kfp warns of an image without "python" in its name, which means nothing here.

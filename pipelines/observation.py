@@ -4,19 +4,21 @@ kfp.local tells nobody when a step starts or ends, so the two functions of its t
 pipeline runs: one is called for every step, the other only for a step that the cache did not answer.
 """
 
+import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from kfp import dsl
-from kfp.local import cache, io, status, task_dispatcher
+from kfp.local import cache, io, status, subprocess_task_handler, task_dispatcher
 from kfp.local.orchestrator import enhanced_dag_orchestrator, task_executor
 from kfp.local.orchestrator.orchestrator_utils import OrchestratorUtils
 
 from components.artifacts import SHA256
+from pipelines.launching import Launcher
 from pipelines.local_cache import ContentCache
 from pipelines.run_log import RunLog
 
@@ -62,7 +64,7 @@ class _Watch:
 
     def __init__(self, finished: Callable[[Step], None], log: RunLog) -> None:
         self._finished, self._log = finished, log
-        self._attempts = 0
+        self._attempts, self._said = 0, ""
         self._execute, self._launch = task_executor.execute_single_task, task_dispatcher.run_single_task_implementation
 
     def launch(self, **call: Any) -> Any:
@@ -77,7 +79,7 @@ class _Watch:
 
     def execute(self, **call: Any) -> Any:
         """Run a step, or have it answered from the cache, and tell about it."""
-        self._attempts = 0
+        self._attempts, self._said = 0, ""
         self._log.step = _name(call)
         started, offset = datetime.now(UTC), self._log.end()
         outputs, outcome, error = {}, None, ""
@@ -99,17 +101,58 @@ class _Watch:
                     artifacts={name: artifact.path for name, artifact in made.items()},
                     digests={name: artifact.metadata.get(SHA256, "") for name, artifact in made.items()},
                     attempts=self._attempts,
-                    error="" if good else error or error_in(self._log.text_from(offset)),
+                    error="" if good else error or self._said or error_in(self._log.text_from(offset)),
                 )
             )
         return outputs, outcome
 
 
+class _WatchElsewhere(_Watch):
+    """The same where a launcher starts the processes; it starts those anew by itself that were killed."""
+
+    def __init__(self, finished: Callable[[Step], None], log: RunLog, launcher: Launcher) -> None:
+        super().__init__(finished, log)
+        self._launcher, self._executor = launcher, ""
+
+    def launch(self, **call: Any) -> Any:
+        """Have kfp.local run a step by a ``_Handler``."""
+        self._executor = call["component_spec"].executor_label
+        return self._launch(**call)
+
+    def handler(self, **call: Any) -> "_Handler":
+        """What kfp.local starts a step's process by."""
+        return _Handler(functools.partial(self._run, call["full_command"]))
+
+    def _run(self, command: Sequence[str]) -> status.Status:
+        ended = self._launcher.run(self._log.step, self._executor, command)
+        self._attempts, self._said = ended.attempts, ended.said
+        return status.Status.SUCCESS if ended.succeeded else status.Status.FAILURE
+
+
+@dataclass(frozen=True)
+class _Handler:
+    """In place of kfp.local's ``SubprocessTaskHandler``."""
+
+    run: Callable[[], status.Status]
+
+
 @contextmanager
-def observed(finished: Callable[[Step], None], log: RunLog, answers: ContentCache) -> Iterator[None]:
-    """Call ``finished`` after each step that kfp.local runs in the block, one at a time, with a cache by content."""
-    watch = _Watch(finished, log)
-    names = (
+def observed(
+    finished: Callable[[Step], None], log: RunLog, answers: ContentCache, launcher: Launcher | None = None
+) -> Iterator[None]:
+    """Call ``finished`` after each step that kfp.local runs in the block, one at a time, with a cache by content.
+
+    Args:
+        launcher: Runs the steps, where they are no processes of this machine.
+    """
+    watch = _WatchElsewhere(finished, log, launcher) if launcher else _Watch(finished, log)
+    elsewhere = (
+        [(subprocess_task_handler, "SubprocessTaskHandler", watch.handler)]
+        if isinstance(watch, _WatchElsewhere)
+        else []
+    )
+    names: tuple[tuple[Any, str, Any], ...] = (
+        *elsewhere,
         (task_executor, "execute_single_task", watch.execute),
         (task_dispatcher, "run_single_task_implementation", watch.launch),
         (cache, "get_local_cache", lambda: answers),

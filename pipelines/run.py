@@ -7,6 +7,7 @@ one JSON line that says what came of the run.
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,21 +15,26 @@ from typing import Any
 
 from components.platform import Platform
 from components.served.resolve import resolve
-from pipelines.driver import Outcome, execute, result
+from pipelines.driver import Job, Outcome, execute, result
 from pipelines.requests import FeaturesRequest, MonitoringRequest, Request, ScoringRequest, TrainingRequest
 from pipelines.training import FAMILIES
 from pipelines.trigger import cause, run_once
 
 
-def perform(platform: Platform, request: Request) -> dict[str, Any]:
+def perform(
+    platform: Platform, request: Request, carry_out: Callable[[Platform, Job], Outcome] = execute
+) -> dict[str, Any]:
     """Run a pipeline, or join the run that another process has under way for the same request.
+
+    Args:
+        platform: The stack that it works on.
+        request: What is asked for.
+        carry_out: Runs the pipeline.
 
     Returns:
         What the JSON line says.
     """
-    if isinstance(request, TrainingRequest | FeaturesRequest):
-        request = replace(request, data=resolve(platform, request.data, datetime.now(UTC)))
-    job = request.job()
+    job = resolved(platform, request).job()
     tell = {
         TrainingRequest: training_result,
         FeaturesRequest: features_result,
@@ -36,7 +42,14 @@ def perform(platform: Platform, request: Request) -> dict[str, Any]:
         MonitoringRequest: monitoring_result,
     }
     about = cause(job.name, job.version, job.arguments)
-    return run_once(platform, job.name, about, lambda: tell[type(request)](execute(platform, job)))
+    return run_once(platform, job.name, about, lambda: tell[type(request)](carry_out(platform, job)))
+
+
+def resolved(platform: Platform, request: Request) -> Request:
+    """The request with a source that means the same later."""
+    if isinstance(request, TrainingRequest | FeaturesRequest):
+        return replace(request, data=resolve(platform, request.data, datetime.now(UTC)))
+    return request
 
 
 def training_result(outcome: Outcome) -> dict[str, Any]:
@@ -161,8 +174,13 @@ def _reason(text: str) -> str:
 def main() -> int:
     """Run the pipeline that the command line names; returns the exit status."""
     request = parse(sys.argv[1:])
+    return answered(lambda: perform(Platform(), request))  # pyright: ignore[reportCallIssue]
+
+
+def answered(run: Callable[[], dict[str, Any]]) -> int:
+    """Run, and print what came of it; returns the exit status."""
     try:
-        told = perform(Platform(), request)  # pyright: ignore[reportCallIssue]
+        told = run()
     except Exception as error:
         # The last line of stdout is JSON whatever happens: callers read nothing else.
         told = {"run_id": None, "status": "failed", "failed_step": None, "error": f"{type(error).__name__}: {error}"}

@@ -1,7 +1,8 @@
 """``python -m pipelines.submit training --param rows=200000``: run a published pipeline on the stack, or by the clock.
 
 On a cluster the pipeline's version goes to Kubeflow Pipelines, unless it is there, and a run of it is started or
-scheduled. On the local stack it runs on this machine, as by ``pipelines.run``. stdout ends with one JSON line.
+scheduled. On a cluster without them its steps are Jobs (``pipelines.jobs``). On the local stack it runs on this
+machine, as by ``pipelines.run``. stdout ends with one JSON line.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from pipelines.cluster import CUDA, DEVICE, on_cluster
 from pipelines.compile import unpublished
 from pipelines.driver import current_commit, lock_sha256, provenance
 from pipelines.images import by_digest
+from pipelines.jobs.names import DOOR, NAMESPACE
 from pipelines.requests import FeaturesRequest, TrainingRequest
 from pipelines.submission_error import SubmissionError
 from pipelines.trigger import cause
@@ -59,7 +61,8 @@ def submit(given: argparse.Namespace) -> dict[str, Any]:
         raise SubmissionError(f"there is no pipeline {given.pipeline!r}; there are {', '.join(known)}")
     # Whoever starts runs from outside a stack knows its address, and none of its passwords.
     endpoint = given.endpoint or Platform().kfp_endpoint  # pyright: ignore[reportCallIssue]
-    return _run_here(given) if endpoint == LOCAL else _run_there(given, endpoint)
+    ways = {LOCAL: _run_here, DOOR: _run_as_jobs}
+    return ways[endpoint](given) if endpoint in ways else _run_there(given, endpoint)
 
 
 def usual(name: str) -> dict[str, Any]:
@@ -87,10 +90,36 @@ def _run_here(given: argparse.Namespace) -> dict[str, Any]:
         raise SubmissionError(
             f"the local stack runs the source tree, which has {given.pipeline} {here}, not {given.as_version}"
         )
+    return run.perform(Platform(), run.parse(_asked(given)))  # pyright: ignore[reportCallIssue]
+
+
+def _asked(given: argparse.Namespace) -> list[str]:
+    """What is asked for, as a command line of ``pipelines.run``."""
     inputs = interface(yaml.safe_load(compiled(pipeline(given.pipeline)))).inputs
     arguments = parsed(given.param, inputs, usual(given.pipeline))
-    asked = [given.pipeline, *options(arguments), *(["--reason", given.reason] if given.reason else [])]
-    return run.perform(Platform(), run.parse(asked))  # pyright: ignore[reportCallIssue]
+    return [given.pipeline, *options(arguments), *(["--reason", given.reason] if given.reason else [])]
+
+
+def _run_as_jobs(given: argparse.Namespace) -> dict[str, Any]:
+    # As for a server.
+    from pipelines.jobs import door
+    from pipelines.jobs.cluster_api import ClusterApi
+
+    if given.schedule:
+        raise SubmissionError(
+            "the stack has the schedule: leave --schedule out, and set pipelines.schedule of the stack"
+        )
+    if given.as_version is not None:
+        raise SubmissionError(
+            "a run as Jobs is of the image's own version: leave --as-version out, and give its --image"
+        )
+    asked = _asked(given)
+    # What would be refused there is refused here.
+    run.parse(asked)
+    api = ClusterApi(NAMESPACE)
+    name = door.start(api, given.pipeline, asked, given.image)
+    print(f"{name} is started", file=sys.stderr, flush=True)
+    return door.outcome(api, name) if given.wait else {"status": "submitted", "job": name}
 
 
 def _run_there(given: argparse.Namespace, endpoint: str) -> dict[str, Any]:
@@ -195,8 +224,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--schedule", metavar="CRON", help="run by the clock, in UTC, in place of an earlier schedule")
     parser.add_argument("--wait", action="store_true", help="until the run ends; its outcome is the exit status")
     parser.add_argument("--as-version", type=_version_of, metavar="VERSION", help="a published version, not the newest")
-    parser.add_argument("--endpoint", help="address of Kubeflow Pipelines; else the platform's")
-    parser.add_argument("--image", help="the components' image, by digest or by its tag in ECR")
+    parser.add_argument("--endpoint", help=f"address of Kubeflow Pipelines, or {DOOR}; else the platform's")
+    parser.add_argument("--image", help="the components' image, by digest or by its tag in ECR; as Jobs, any")
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="token of a service account")
     parser.add_argument("--authority-file", type=Path, metavar="FILE", help="who the address is trusted by, in PEM")
     return parser

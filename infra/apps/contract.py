@@ -13,7 +13,9 @@ CONFIGURATION = SECRETS = "platform"
 # The Secret with the certificate authority of Postgres, and the folder where its clients mount it.
 AUTHORITY = "postgres-authority"
 AUTHORITY_FOLDER = "/etc/keelson/postgres"
-CLIENTS = ("kubeflow", "feast", "monitoring")
+CLIENTS = ("kubeflow", "pipelines", "feast", "monitoring")
+# What stands in place of the address of Kubeflow Pipelines where steps are Jobs.
+JOBS = "jobs"
 FEAST_SECRET = "feast-database"  # noqa: S105 (a name)
 PIPELINES_SECRET = "pipelines-database"  # noqa: S105 (a name)
 
@@ -54,7 +56,7 @@ def plain_values(foundation: Foundation, settings: ServiceSettings) -> dict[str,
         "data_bucket": foundation.buckets.data,
         "artifacts_bucket": foundation.buckets.artifacts,
         "pipeline_root": pulumi.Output.concat("s3://", foundation.buckets.artifacts, "/pipelines"),
-        "kfp_endpoint": address("ml-pipeline", "kubeflow", 8888),
+        "kfp_endpoint": JOBS if settings.steps_are_jobs else address("ml-pipeline", "kubeflow", 8888),
         "feast_online_host": foundation.postgres.host,
         "feast_online_port": str(foundation.postgres.port),
         "feast_online_database": "feast",

@@ -40,6 +40,8 @@ def monitor(image: pulumi.Input[str], digest: pulumi.Input[str], settings: Servi
         secrets=[SECRETS],
         secret_files={AUTHORITY_FOLDER: AUTHORITY},
         scratch={"/tmp": 512},  # noqa: S108 (a path in the pod, where nobody else is)
+        # For a training whose steps are Jobs.
+        asks_kubernetes=settings.steps_are_jobs,
         alone=True,
         # What runs goes on where it was, with the next pod.
         grace_seconds=60,

@@ -11,6 +11,9 @@ from infra.apps.workload import SecretKey, Size, Workload, labels, selector
 # Libraries that look for a home folder, or keep files for a moment, find one that they may write to.
 HOME = "/tmp"  # noqa: S108 (a path in the pod, where nobody else is)
 _UNTIL_OTHERS_KNOW = 5
+# Where clients of Kubernetes look for what they sign in by.
+_ACCOUNT, _ACCOUNT_VOLUME = "/var/run/secrets/kubernetes.io/serviceaccount", "kubernetes-api"
+_TOKEN_SECONDS = 3600
 
 
 def template(workload: Workload, restart: str = "Always") -> core.v1.PodTemplateSpecArgs:
@@ -22,7 +25,8 @@ def template(workload: Workload, restart: str = "Always") -> core.v1.PodTemplate
         metadata=meta.v1.ObjectMetaArgs(labels=labels(workload), annotations=noted),
         spec=core.v1.PodSpecArgs(
             service_account_name=workload.service_account or workload.name,
-            # AWS credentials come from a token of their own, which Pod Identity mounts.
+            # AWS credentials come from a token of their own, which Pod Identity mounts; that of Kubernetes, where it is
+            # asked, from a volume.
             automount_service_account_token=False,
             enable_service_links=False,
             priority_class_name=workload.priority,
@@ -189,6 +193,11 @@ def _mounts(workload: Workload) -> list[core.v1.VolumeMountArgs]:
             core.v1.VolumeMountArgs(name=_volume_name(path), mount_path=path, read_only=True)
             for path in [*workload.config_files, *workload.secret_files, *workload.node_files]
         ),
+        *(
+            [core.v1.VolumeMountArgs(name=_ACCOUNT_VOLUME, mount_path=_ACCOUNT, read_only=True)]
+            if workload.asks_kubernetes
+            else []
+        ),
     ]
 
 
@@ -235,7 +244,31 @@ def _volumes(workload: Workload) -> list[core.v1.VolumeArgs]:
             for folders, kind in ((workload.node_files, "Directory"), (workload.kept_on_node, "DirectoryOrCreate"))
             for path, folder in folders.items()
         ),
+        *([_account()] if workload.asks_kubernetes else []),
     ]
+
+
+def _account() -> core.v1.VolumeArgs:
+    """The token of the pod's account, renewed every hour, with whom the API is trusted by."""
+    v1 = core.v1
+    namespace = v1.DownwardAPIVolumeFileArgs(
+        path="namespace", field_ref=v1.ObjectFieldSelectorArgs(field_path="metadata.namespace")
+    )
+    sources = [
+        v1.VolumeProjectionArgs(
+            service_account_token=v1.ServiceAccountTokenProjectionArgs(path="token", expiration_seconds=_TOKEN_SECONDS)
+        ),
+        # Kubernetes has one in every namespace.
+        v1.VolumeProjectionArgs(
+            config_map=v1.ConfigMapProjectionArgs(
+                name="kube-root-ca.crt", items=[v1.KeyToPathArgs(key="ca.crt", path="ca.crt")]
+            )
+        ),
+        v1.VolumeProjectionArgs(downward_api=v1.DownwardAPIProjectionArgs(items=[namespace])),
+    ]
+    return v1.VolumeArgs(
+        name=_ACCOUNT_VOLUME, projected=v1.ProjectedVolumeSourceArgs(sources=sources, default_mode=0o440)
+    )
 
 
 def _disk(workload: Workload, gib: int) -> core.v1.EphemeralVolumeSourceArgs:

@@ -90,6 +90,7 @@ class Workload:
         claims: Folders on volumes that outlive the pod, ``{path: PersistentVolumeClaim}``.
         disks: Folders on disks of the pod's own, which go when it goes, ``{path: GiB}``. A full one fails the write; a
             full scratch folder has the pod evicted.
+        asks_kubernetes: It gets a token of its account, which the Kubernetes API knows.
         alone: Its old process ends before the new one starts.
         user: User and group of the process, and group of its volumes.
         drain_seconds: How long it goes on serving after it was told to stop, while load balancers take it out.
@@ -122,6 +123,7 @@ class Workload:
     kept_on_node: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, str] = field(default_factory=dict)
     disks: Mapping[str, int] = field(default_factory=dict)
+    asks_kubernetes: bool = False
     alone: bool = False
     user: int = USER
     drain_seconds: int = 0

@@ -90,6 +90,11 @@ EXEMPTIONS: tuple[Exemption, ...] = (
         reason="the platform contract is read from variables, by every client of it",
     ),
     Exemption(
+        rule="k8s-secrets-as-files-not-env-vars",
+        urn="kubernetes:*::pipelines-template",
+        reason="the platform contract is read from variables, by every client of it",
+    ),
+    Exemption(
         rule="k8s-pod-security-host-network-minimized",
         urn="kubernetes:apps/v1:DaemonSet::kube-prometheus-stack:*-node-exporter",
         reason="the node exporter measures the node's own network",

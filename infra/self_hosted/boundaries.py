@@ -1,19 +1,35 @@
 """Namespaces of the stack, and who may talk to whom in them: the tables of the cloud stacks, with what stands in place
 of AWS."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from infra.apps import openings
 from infra.apps.namespaces import NAMESPACES, Namespace
-from infra.apps.openings import OPENINGS, Addresses, Opening, Pods, application
-from infra.self_hosted.names import DATABASE, OBJECTS, OBJECTS_PORT, POSTGRES, STORAGE
+from infra.apps.openings import OPENINGS, Addresses, Opening, Pods, application, everything
+from infra.self_hosted.names import DATABASE, OBJECTS, OBJECTS_PORT, PIPELINES, POSTGRES, STORAGE, TRAINING
 from infra.settings.cluster import ClusterNetwork, ClusterSettings
 
 _OPERATORS = ("cert-manager", "argo-rollouts")
+_PIPELINES = Namespace(
+    purpose="runs of pipelines: what orchestrates them, and their steps",
+    cpu=1,
+    memory=4,
+    limit=1024,
+    runs_pipelines=True,
+)
 _SERVER, _OBJECTS = application(DATABASE, POSTGRES), application(STORAGE, OBJECTS)
 # The API server's own port; the cloud's is 443 alone, by which its Service is called.
 _API_PORTS = (443, 6443)
+_STEPS = everything(PIPELINES)
+_RUNS = (
+    Opening(source=_STEPS, target=openings.AWS, ports=(443,), why="tables, artifacts and models"),
+    Opening(source=_STEPS, target=openings.RDS, ports=(5432,), why="feature store, studies, locks and results"),
+    Opening(source=_STEPS, target=openings.MLFLOW, ports=(5000,), why="runs and models"),
+    Opening(source=_STEPS, target=openings.FEAST, ports=(6566,), why="checks online features"),
+    # Steps themselves have nothing to ask it.
+    Opening(source=application(PIPELINES, TRAINING), target=openings.KUBERNETES, ports=(443,), why="Jobs of steps"),
+)
 
 
 def namespaces(settings: ClusterSettings) -> Mapping[str, Namespace]:
@@ -23,15 +39,18 @@ def namespaces(settings: ClusterSettings) -> Mapping[str, Namespace]:
         **{name: NAMESPACES[name] for name in names},
         DATABASE: replace(NAMESPACES[DATABASE], purpose="Postgres, and the bootstrap of its databases"),
         STORAGE: Namespace(purpose="the S3 server"),
+        **({PIPELINES: _PIPELINES} if settings.steps_are_jobs else {}),
     }
 
 
 def of_stack(settings: ClusterSettings) -> tuple[Opening, ...]:
     """The openings of the cloud stacks whose ends the stack has: databases and buckets are pods, and nobody needs
     credentials of AWS."""
-    known = namespaces(settings)
-    found = [_here(one, settings.network) for one in OPENINGS if one.when == "always"]
-    return tuple(one for one in found if one is not None and _concerns(one, known))
+    known = {*namespaces(settings), openings.EVERY_POD.namespace}
+    others = {openings.SYSTEM, *_OPERATORS} | (set() if settings.steps_are_jobs else {_KUBEFLOW})
+    table = (*OPENINGS, *(_RUNS if settings.steps_are_jobs else ()))
+    found = [_here(one, settings.network) for one in table if one.when == "always"]
+    return tuple(one for one in found if one is not None and _concerns(one, known, others))
 
 
 def _here(opening: Opening, network: ClusterNetwork) -> Opening | None:
@@ -59,14 +78,13 @@ def _blocks(block: str, network: ClusterNetwork) -> tuple[object, ...]:
     return (network.services,) if block == openings.SERVICES else (block,)
 
 
-def _concerns(opening: Opening, known: Mapping[str, Namespace]) -> bool:
+def _concerns(opening: Opening, ours: Collection[str], others: Collection[str]) -> bool:
     """Whether an end is in a namespace of the stack, and the other one may be there: who brings Kubeflow Pipelines into
-    the cluster finds the stack open for it. There is no store of logs, and no Karpenter."""
+    the cluster has the stack open for it. There is no store of logs, and no Karpenter."""
     if any(end in (openings.LOKI, openings.KARPENTER) for end in (opening.source, opening.target)):
         return False
-    ours = (*known, openings.EVERY_POD.namespace)
     ends = [end.namespace for end in (opening.source, opening.target) if isinstance(end, Pods)]
-    return any(name in ours for name in ends) and all(name in (*ours, *_OF_OTHERS) for name in ends)
+    return any(name in ours for name in ends) and all(name in ours or name in others for name in ends)
 
 
-_OF_OTHERS = (openings.SYSTEM, "kubeflow", *_OPERATORS)
+_KUBEFLOW = "kubeflow"

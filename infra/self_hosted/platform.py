@@ -15,11 +15,12 @@ from infra.apps.foundation import Buckets, DatabaseServer, Foundation, same_keys
 from infra.apps.foundation import ObjectStorage as Storage
 from infra.apps.images import prefixed
 from infra.apps.observability import Observability
-from infra.apps.workloads import Workloads
+from infra.apps.workloads import Workloads, components_image
 from infra.self_hosted import boundaries, credentials, names
 from infra.self_hosted.credentials import Credentials
 from infra.self_hosted.keeper import GeneratedSecrets
 from infra.self_hosted.object_storage import ObjectStorage
+from infra.self_hosted.pipelines import Pipelines
 from infra.self_hosted.postgres import Postgres
 from infra.settings.cluster import ClusterSettings
 from infra.versions import Versions
@@ -55,7 +56,7 @@ def bootstrapping(foundation: Foundation) -> Bootstrapping:
 
 
 class SelfHostedPlatform(pulumi.ComponentResource):
-    """Boundaries, operators, Postgres, S3 server, the project's own workloads, and monitoring.
+    """Boundaries, operators, Postgres, S3 server, the project's own workloads, pipelines, and monitoring.
 
     Attributes:
         values: The platform contract's settings, by output name.
@@ -87,6 +88,9 @@ class SelfHostedPlatform(pulumi.ComponentResource):
             Observability("observability", foundation, settings, opts=after)
         else:
             observability.watch("observability", foundation, settings, after)
+        if settings.steps_are_jobs:
+            done = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[workloads]))
+            Pipelines("pipelines", image=components_image(foundation), settings=settings, opts=done)
         self.values = workloads.values
         self.register_outputs({})
 

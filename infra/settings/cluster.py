@@ -48,6 +48,43 @@ class ClusterStorage(Settings):
 
     database: Annotated[int, Field(ge=1, le=1000, description="GiB of Postgres")] = 20
     objects: Annotated[int, Field(ge=1, le=10_000, description="GiB of the S3 server")] = 50
+    pipelines: Annotated[
+        int, Field(ge=1, le=10_000, description="GiB of what the last 20 runs of pipelines made, and of their answers")
+    ] = 20
+
+
+class ClusterPipelines(Settings):
+    """How pipelines run."""
+
+    engine: Annotated[
+        Literal["jobs", "kubeflow"],
+        Field(
+            description="jobs: each step is a Job of Kubernetes; kubeflow: Kubeflow Pipelines runs them, which you "
+            "install in namespace kubeflow"
+        ),
+    ] = "jobs"
+    cpus: Annotated[int, Field(ge=0, le=1000, description="CPUs that steps may ask for together")] = 8
+    gpus: Annotated[int, Field(ge=0, le=100, description="GPUs that steps may ask for together")] = 0
+    step_cpu: Annotated[
+        float, Field(ge=0.1, le=64, description="cores that one step asks to be sure of at most, for small nodes")
+    ] = 2
+    step_memory: Annotated[float, Field(ge=0.25, le=512, description="the same of memory, GiB")] = 4
+    wait_minutes: Annotated[
+        int, Field(ge=1, le=1440, description="how long a step waits for a node and for its image until its run fails")
+    ] = 15
+    schedule: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[\w*?/,#-]+( [\w*?/,#-]+){4}$",
+            description="when a training starts by the clock, such as '0 3 * * 1' (UTC); without it none does",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _of_jobs(self) -> Self:
+        if self.engine == "kubeflow" and self.schedule is not None:
+            raise ValueError("schedule is of the engine jobs; Kubeflow Pipelines has schedules of its own")
+        return self
 
 
 class ClusterSettings(ServiceSettings):
@@ -65,6 +102,7 @@ class ClusterSettings(ServiceSettings):
     ]
     network: ClusterNetwork = ClusterNetwork()
     storage: ClusterStorage = ClusterStorage()
+    pipelines: ClusterPipelines = ClusterPipelines()
     operators: Annotated[
         Literal["installed", "present"],
         Field(
@@ -75,3 +113,15 @@ class ClusterSettings(ServiceSettings):
     replicas: Annotated[
         int, Field(ge=1, le=10, description="copies of each service that people or models wait for")
     ] = 1
+
+    @property
+    def steps_are_jobs(self) -> bool:
+        return self.pipelines.engine == "jobs"
+
+    @property
+    def pipeline_cpus(self) -> int:
+        return self.pipelines.cpus
+
+    @property
+    def pipeline_gpus(self) -> int:
+        return self.pipelines.gpus

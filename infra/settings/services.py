@@ -46,6 +46,11 @@ class ServiceSettings(Settings):
         return None
 
     @property
+    def steps_are_jobs(self) -> bool:
+        """Whether steps of pipelines are Jobs, and not Kubeflow Pipelines'."""
+        return False
+
+    @property
     def pipeline_cpus(self) -> int:
         """CPUs that the steps of pipelines may ask for together."""
         return 0

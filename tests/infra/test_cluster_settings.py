@@ -25,8 +25,13 @@ def test_it_has_nothing_of_a_cloud_stack() -> None:
     chosen = load()
     assert chosen.domain is None
     assert chosen.monthly_budget is None
-    assert (chosen.pipeline_cpus, chosen.pipeline_gpus) == (0, 0)
     assert not chosen.keeps_logs
+
+
+def test_steps_are_jobs_unless_kubeflow_pipelines_is_there() -> None:
+    assert load().steps_are_jobs
+    assert (load().pipeline_cpus, load().pipeline_gpus) == (8, 0)
+    assert not load(pipelines={"engine": "kubeflow"}).steps_are_jobs
 
 
 def test_its_blocks_are_those_of_the_users_network() -> None:
@@ -44,6 +49,11 @@ def test_its_blocks_are_those_of_the_users_network() -> None:
         ({"network": {"cidr": "10.0.0.0/16"}}, ["keelson:network.cidr", "not known", "nodes, pods, services"]),
         ({"storage": {"database": 0}}, ["keelson:storage.database", "is 0", "GiB of Postgres"]),
         ({"registry": "https://registry.example.org"}, ["keelson:registry", "https://"]),
+        ({"storage": {"pipelines": 0}}, ["keelson:storage.pipelines", "is 0", "GiB"]),
+        ({"pipelines": {"engine": "argo"}}, ["keelson:pipelines.engine", "'argo'", "kubeflow"]),
+        ({"pipelines": {"step-cpu": 0}}, ["keelson:pipelines.step-cpu", "is 0", "cores"]),
+        ({"pipelines": {"schedule": "hourly"}}, ["keelson:pipelines.schedule", "'hourly'", "0 3 * * 1"]),
+        ({"pipelines": {"engine": "kubeflow", "schedule": "0 3 * * 1"}}, ["keelson:pipelines", "schedules of its own"]),
         ({"operators": "maybe"}, ["keelson:operators", "'maybe'", "present"]),
         ({"traffic": {"champion": "7"}}, ["Pulumi.cluster.yaml", "no bundle is set"]),
         ({"sign-in": {"domain": "example.org"}}, ["keelson:sign-in", "not known", "registry"]),

@@ -4,6 +4,9 @@
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 
 import json
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +16,7 @@ from kfp.dsl import Dataset, Input, Output
 
 from components.artifacts import ArtifactIntegrityError
 from pipelines import local, local_cache
+from pipelines.launching import Ended
 from pipelines.local import run_pipeline
 from pipelines.observation import Step, error_in
 
@@ -246,3 +250,50 @@ def test_kfp_writes_to_the_log_alone_and_leaves_no_temporary_folder(
 def test_an_error_is_told_without_a_traceback_too() -> None:
     assert error_in("    Killed\n\n").endswith("it said last: Killed")
     assert error_in("").endswith("nothing")
+
+
+class Elsewhere:
+    """A launcher whose processes are of this machine after all; it can end them as another machine would."""
+
+    def __init__(self, said: str = "") -> None:
+        self.ran: list[tuple[str, str]] = []
+        self._said = said
+
+    def run(self, step: str, executor: str, command: Sequence[str]) -> Ended:
+        self.ran.append((step, executor))
+        if self._said:
+            return Ended(succeeded=False, said=self._said, attempts=3)
+        here = [part.replace("python3 -m", f"{sys.executable} -m") for part in command]
+        done = subprocess.run(here, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        print(done.stdout)
+        return Ended(succeeded=done.returncode == 0)
+
+
+def run_elsewhere(folder: Path, launcher: Elsewhere, gate: Path) -> list[Step]:
+    arguments = {"text": "left", "counter": str(folder / "counter"), "gate": str(gate)}
+    root, log = folder / "root", folder / "log"
+    return run_pipeline(sample, arguments, root, log, lambda _: None, lambda _: None, launcher=launcher)
+
+
+def test_a_launcher_runs_the_steps_and_the_pipeline_goes_on_as_ever(tmp_path: Path) -> None:
+    (tmp_path / "gate").touch()
+    launcher = Elsewhere()
+    steps = run_elsewhere(tmp_path, launcher, tmp_path / "gate")
+    assert [(step.name, step.status, step.attempts) for step in steps] == [
+        (name, "succeeded", 1) for name in ("make", "use", "left")
+    ]
+    assert launcher.ran == [("make", "exec-make"), ("use", "exec-use"), ("left", "exec-left")]
+    # What did not change is answered from the cache, and nobody is asked to run it.
+    again = Elsewhere()
+    assert [step.status for step in run_elsewhere(tmp_path, again, tmp_path / "gate")] == ["cached"] * 2 + ["succeeded"]
+    assert [name for name, _ in again.ran] == ["left"]
+
+
+def test_a_step_that_raises_elsewhere_says_what_it_raised(tmp_path: Path) -> None:
+    steps = run_elsewhere(tmp_path, Elsewhere(), tmp_path / "gate")
+    assert steps[-1].error == f"ValueError: no gate at {tmp_path / 'gate'}\nopen it"
+
+
+def test_a_step_that_was_ended_elsewhere_says_by_what(tmp_path: Path) -> None:
+    (step,) = run_elsewhere(tmp_path, Elsewhere("OOMKilled: it needed more memory"), tmp_path / "gate")
+    assert (step.status, step.error, step.attempts) == ("failed", "OOMKilled: it needed more memory", 3)

@@ -78,7 +78,7 @@ def test_operators_that_are_there_already_are_not_installed_again() -> None:
     chosen = recorded(operators="present")
     assert additions(chosen) == ()
     assert {name for _, name in of_kind("Namespace", chosen)} == {
-        *("mlflow", "feast", "serving", "monitoring", "database", "storage")
+        *("mlflow", "feast", "serving", "monitoring", "database", "storage", "pipelines")
     }
     # They are still told what there is to watch.
     assert ("monitoring", "serving") in of_kind("PodMonitor", chosen)
@@ -182,7 +182,10 @@ def test_who_keeps_data_opens_no_connection_and_nobody_goes_to_the_internet() ->
 
 def test_volumes_are_of_the_default_storage_class() -> None:
     claims = of_kind("PersistentVolumeClaim")
-    assert set(claims) == {("database", "postgres"), ("storage", "object-storage"), ("monitoring", "evidently")}
+    assert set(claims) == {
+        *(("database", "postgres"), ("storage", "object-storage"), ("pipelines", "pipelines")),
+        ("monitoring", "evidently"),
+    }
     assert not any("storageClassName" in one["spec"] for one in claims.values())
     stack = next(one for one in additions(everything()) if one.name == "kube-prometheus-stack")
     template = stack.values["prometheus"]["prometheusSpec"]["storageSpec"]["volumeClaimTemplate"]
