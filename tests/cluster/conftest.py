@@ -38,7 +38,9 @@ BOUNDARIES = (
 ANY_KUBERNETES = {
     "keelson:registry": "localhost/keelson",
     "keelson:operators": "present",
-    "keelson:storage": {"database": 1, "objects": 2},
+    "keelson:storage": {"database": 1, "objects": 2, "pipelines": 2},
+    # A small node, which nobody waits for.
+    "keelson:pipelines": {"step-cpu": 0.3, "step-memory": 1, "wait-minutes": 2},
     "keelson:network": {"pods": str(PODS), "services": str(SERVICES), "nodes": [f"{NODE_ADDRESS}/32"]},
 }
 

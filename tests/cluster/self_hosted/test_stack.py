@@ -16,7 +16,7 @@ Manifest = dict[str, Any]
 Wait = Callable[..., Any]
 Ask = Callable[..., str]
 
-STEPS = "kubeflow"
+STEPS = "pipelines"
 # A server starts where the machine has other work to do, and MLflow's is 30 s of imports by itself.
 _SECONDS = 600
 TRACK = """
@@ -61,7 +61,6 @@ def ask(node: ClusterLayout, api: Api, applied: Mapping[str, Manifest], eventual
     """
     (server,) = [one for path, one in applied.items() if path.endswith("Deployment-mlflow.yaml")]
     core = kubernetes.CoreV1Api(cluster_api.connect(node.kubeconfig))
-    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": STEPS}})
     for secret in api.every("v1", "Secret", "mlflow"):
         named = {"name": secret["metadata"]["name"], "namespace": STEPS}
         api.apply({"apiVersion": "v1", "kind": "Secret", "metadata": named, "data": secret["data"]})

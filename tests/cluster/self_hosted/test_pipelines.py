@@ -1,0 +1,169 @@
+"""A training whose steps are Jobs, on a real node within the stack's own network policies, rights and quotas."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import client as kubernetes
+
+from infra.cluster import api as cluster_api
+from infra.cluster.api import Api
+from infra.cluster.layout import ClusterLayout
+from pipelines.jobs.names import COMPONENT, DOOR, NAMESPACE, RUN, STEP, TEMPLATE
+
+pytestmark = pytest.mark.cluster
+
+Manifest = dict[str, Any]
+Wait = Callable[..., Any]
+ROOT = Path(__file__).parents[3]
+# Steps are processes of a machine with other work to do; each imports for seconds.
+_SECONDS = 3600
+SMALL = ("rows=4000", "seed=3", "trials=1", "tuning_seconds=20", 'families=["linear", "lightgbm"]')
+# What a step does when its orchestrator is killed.
+KILLED_AT = "build_features"
+_SERVERS = ("mlflow/Deployment/mlflow", "feast/Deployment/feast", "monitoring/Deployment/monitor")
+
+
+def asked(*parameters: str) -> list[str]:
+    return ["training", *(part for one in (*SMALL, *parameters) for part in ("--param", one)), "--wait"]
+
+
+def steps_now(api: Api) -> list[str]:
+    """Steps that have a Job, whatever run they are of."""
+    return [one["metadata"]["labels"][STEP] for one in api.every("batch/v1", "Job", NAMESPACE, RUN)]
+
+
+@pytest.fixture(scope="module")
+def served(api: Api, applied: Mapping[str, Manifest], eventually: Wait) -> None:
+    """The servers that a training talks to are ready."""
+    for place in _SERVERS:
+        namespace, kind, name = place.split("/")
+
+        def answers(kind: str = kind, name: str = name, namespace: str = namespace) -> bool:
+            found = api.get("apps/v1", kind, name, namespace)
+            return ((found or {}).get("status") or {}).get("readyReplicas") == 1
+
+        eventually(answers, 900)
+
+
+@pytest.fixture(scope="module")
+def in_pod(node: ClusterLayout, api: Api, served: None, eventually: Wait) -> Callable[..., tuple[str, str]]:
+    """Runs a command in a pod that is in all else like those of a template; returns how it ended and what it said."""
+    core = kubernetes.CoreV1Api(cluster_api.connect(node.kubeconfig))
+
+    def run(namespace: str, template: Mapping[str, Any], *command: str) -> tuple[str, str]:
+        spec = {**template["spec"], "restartPolicy": "Never"}
+        container = {**spec["containers"][0], "command": list(command), "args": []}
+        for key in ("ports", "readinessProbe", "livenessProbe", "startupProbe", "lifecycle"):
+            container.pop(key, None)
+        metadata = {"generateName": "asks-", "namespace": namespace, "labels": template["metadata"]["labels"]}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {**spec, "containers": [container]}}
+        name = api.create(pod).content["metadata"]["name"]
+
+        def ended() -> str | None:
+            found = api.get("v1", "Pod", name, namespace)
+            phase = found["status"]["phase"] if found else ""
+            return phase if phase in ("Succeeded", "Failed") else None
+
+        phase = eventually(ended, _SECONDS)
+        return phase, str(core.read_namespaced_pod_log(name, namespace)).strip()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(node: ClusterLayout, api: Api, served: None, eventually: Wait) -> tuple[dict[str, Any], str]:
+    """What a training came to that a person asked for by a kubeconfig, and its progress.
+
+    The pod that orchestrated it was killed half way.
+    """
+    command = [sys.executable, "-m", "pipelines.submit", *asked(), "--endpoint", DOOR]
+    variables = {**os.environ, "KUBECONFIG": str(node.kubeconfig)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, env=variables, **pipes) as running:
+        eventually(lambda: KILLED_AT in steps_now(api) or running.poll() is not None, _SECONDS)
+        for one in api.every("v1", "Pod", NAMESPACE, f"app.kubernetes.io/name={TEMPLATE}"):
+            api.delete(one, now=True)
+        out, progress = running.communicate(timeout=_SECONDS)
+    return json.loads(out.splitlines()[-1]), progress
+
+
+def test_a_training_goes_through_its_steps_as_pods_to_a_registered_model(trained: tuple[dict[str, Any], str]) -> None:
+    told, progress = trained
+    assert told["status"] == "succeeded", f"{told}\n{progress}"
+    assert told["model_version"] == 1
+    assert told["verdict"]["accepted"] is True
+    assert {"ingest", "tune.lightgbm", "train.linear", "select", "register"} <= told["seconds"].keys()
+
+
+def test_a_killed_orchestrator_begins_anew_and_what_had_ended_is_not_done_again(
+    trained: tuple[dict[str, Any], str],
+) -> None:
+    told, _ = trained
+    assert {"ingest", "validate"} <= set(told["cached"]), told["cached"]
+    assert KILLED_AT not in told["cached"]
+
+
+def test_no_job_and_no_pod_of_a_step_is_left(api: Api, trained: tuple[dict[str, Any], str], eventually: Wait) -> None:
+    label = ",".join("=".join(one) for one in COMPONENT.items())
+
+    def gone() -> bool:
+        pods = api.every("v1", "Pod", NAMESPACE, f"{label},{STEP}")
+        return not pods and not steps_now(api)
+
+    eventually(gone, 120)
+
+
+def test_the_model_is_champion_in_the_stacks_registry(
+    api: Api, trained: tuple[dict[str, Any], str], in_pod: Callable[..., tuple[str, str]]
+) -> None:
+    template = api.get("batch/v1", "CronJob", TEMPLATE, NAMESPACE)
+    assert template is not None
+    pod = template["spec"]["jobTemplate"]["spec"]["template"]
+    phase, said = in_pod(NAMESPACE, pod, "python", "-m", "pipelines.status")
+    assert phase == "Succeeded", said
+    status = json.loads(said.splitlines()[-1])
+    assert (status["champion"]["version"], status["champion"]["run_id"]) == (1, trained[0]["run_id"])
+    assert status["last_run"]["status"] == "FINISHED"
+
+
+def test_the_monitor_starts_a_training_and_is_told_why_kubernetes_does_not_run_a_step(
+    api: Api, trained: tuple[dict[str, Any], str], in_pod: Callable[..., tuple[str, str]], eventually: Wait
+) -> None:
+    """The stack has no GPU; all before is answered from the cache."""
+    monitor = api.get("apps/v1", "Deployment", "monitor", "monitoring")
+    assert monitor is not None
+    command = ["python", "-m", "pipelines.submit", *asked("device=cuda"), "--reason", "a drill"]
+    phase, said = in_pod("monitoring", monitor["spec"]["template"], *command)
+    told = json.loads(said.splitlines()[-1])
+    assert (phase, told["status"], told["failed_step"]) == ("Failed", "failed", "train.linear"), said
+    assert "waited 120 s: FailedCreate" in told["error"]
+    assert "exceeded quota: limits, requested: requests.nvidia.com/gpu=1" in told["error"]
+    assert "train.linear waits: FailedCreate" in said
+    eventually(lambda: not steps_now(api), 120)
+
+
+def test_steps_may_ask_kubernetes_for_nothing_and_orchestrators_for_no_secret(
+    node: ClusterLayout, applied: Any
+) -> None:
+    authorization = kubernetes.AuthorizationV1Api(cluster_api.connect(node.kubeconfig))
+
+    def may(account: str, verb: str, group: str, resource: str, namespace: str = NAMESPACE) -> bool:
+        attributes = {"namespace": namespace, "verb": verb, "group": group, "resource": resource}
+        spec = {"user": f"system:serviceaccount:{account}", "resourceAttributes": attributes}
+        review: Any = authorization.create_subject_access_review({"spec": spec})
+        return bool(review.status.allowed)
+
+    assert may("pipelines:training", "create", "batch", "jobs")
+    assert may("monitoring:monitor", "create", "batch", "jobs")
+    for account in ("pipelines:training", "monitoring:monitor", "pipelines:pipeline-step"):
+        assert not may(account, "get", "", "secrets")
+        assert not may(account, "create", "", "pods")
+        assert not may(account, "create", "batch", "jobs", "database")
+    assert not may("monitoring:monitor", "delete", "batch", "jobs")
+    assert not may("pipelines:pipeline-step", "list", "", "pods")
