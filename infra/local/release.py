@@ -101,10 +101,11 @@ def load_test(layout: Layout, console: Console, tag: str) -> dict[str, Any] | No
     console.rule(f"[bold]Load test of {tag}", align="left", style="dim")
     vegeta = program("vegeta", group="load")
     with_vegeta = {"PATH": f"{vegeta.parent}{os.pathsep}{client.environment(layout)['PATH']}"}
-    found = client.result(layout, "serving.loadtest.candidate", tag, variables=with_vegeta)
+    serves = deployed_bundle(layout) or tag
+    found = client.result(layout, "serving.loadtest.candidate", tag, "--serves", serves, variables=with_vegeta)
     if found["met"]:
         return None
-    # A machine that cannot send the load in time has shown nothing about the bundle.
+    # On a machine on which what serves does no better, nothing was shown about the bundle.
     action = "roll back" if found["told"] else "hold"
     return {"action": action, "reasons": found["reasons"], "stage": "load test"}
 

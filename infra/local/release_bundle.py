@@ -34,10 +34,7 @@ def candidate() -> None:
     try:
         plan = client.result(layout, release.MODULE, "plan")
         if plan["challenger"] is None:
-            sys.exit(
-                f"release_bundle: version {plan['champion']} answers, and no other waits; train one first, or name the "
-                "bundle of one that was taken back"
-            )
+            sys.exit(f"release_bundle: version {plan['champion']} answers, and no other waits; train one first")
         print(json.dumps({"tag": release.built(layout, plan["champion"], plan["challenger"])}))
     except client.ClientFailed as error:
         sys.exit(f"release_bundle: {error}")

@@ -105,12 +105,6 @@ def judge(found: Report, budgets: Budgets) -> list[str]:
     return reasons
 
 
-def can_tell(found: Report, budgets: Budgets) -> bool:
-    """Whether a load test says something about the service: the generator sent what it should, nearly in time."""
-    sent = found.requests >= found.rate * found.seconds * _MIN_SENT_SHARE
-    return sent and found.late_milliseconds <= budgets.p99_milliseconds
-
-
 def lateness(hits: Sequence[Hit], rate: int) -> list[float]:
     """Seconds between when each request was due and when it was sent; the most punctual one sets the clock.
 
