@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import secrets
 import socket
 import subprocess
@@ -182,8 +183,16 @@ def provenance(
         "keelson.pipeline": pipeline,
         "keelson.pipeline_version": version,
         "keelson.component_versions": json.dumps(dict(component_versions)),
-        "keelson.started_by": f"{getpass.getuser()}@{socket.gethostname()} by {by}",
+        "keelson.started_by": f"{_user()}@{socket.gethostname()} by {by}",
     }
+
+
+def _user() -> str:
+    """Who this process is; a pod's user has a number, and no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def lock_sha256() -> str:

@@ -34,7 +34,7 @@ _patient = tenacity.retry(
 
 
 class ClusterApi:
-    """Jobs of one namespace, as the account of this pod, or as the user of the kubeconfig where this is no pod.
+    """Jobs of one namespace, as the user of the kubeconfig, or as the account of this pod where there is none.
 
     Raises:
         SubmissionError: There is neither.
@@ -42,12 +42,7 @@ class ClusterApi:
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
-        try:
-            config.load_config()
-        except config.ConfigException as error:
-            raise SubmissionError(
-                f"no Kubernetes is known here: {error}; set KUBECONFIG, or run this in a pod with an account"
-            ) from None
+        _sign_in()
         self._connection = kubernetes.ApiClient()
         self._core, self._batch = kubernetes.CoreV1Api(self._connection), kubernetes.BatchV1Api(self._connection)
 
@@ -146,6 +141,19 @@ class ClusterApi:
     def _plain(self, one: Any) -> dict[str, Any]:
         made: Any = self._connection.sanitize_for_serialization(one)
         return made
+
+
+def _sign_in() -> None:
+    """By the kubeconfig of a person, else by the account of a pod."""
+    try:
+        config.load_kube_config()
+    except config.ConfigException as absent:
+        try:
+            config.load_incluster_config()
+        except config.ConfigException:
+            raise SubmissionError(
+                f"no Kubernetes is known here: {absent} Set KUBECONFIG, or run this in a pod with an account"
+            ) from None
 
 
 class _told:

@@ -1,5 +1,6 @@
 """How a Job is, from what Kubernetes says of it, of its pods and in its events: a pure function."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -131,4 +132,6 @@ def _newest_event(events: Sequence[Object]) -> str:
     if not found:
         return ""
     newest = max(found, key=lambda one: str(one.get("lastTimestamp") or one.get("eventTime") or ""))
-    return f"{newest.get('reason')}: {newest.get('message')}"
+    # Each attempt has a pod of another name, and says the same.
+    message = re.sub(r'pods "[^"]*"', "its pod", str(newest.get("message")))
+    return f"{newest.get('reason')}: {message}"

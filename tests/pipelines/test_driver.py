@@ -1,13 +1,16 @@
 """What the driver records of a run, decided without running anything."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from components.tracking import Run
 from components.versions import COMPONENT_VERSIONS
-from pipelines.driver import Outcome, data_pages, result, step_seconds, step_tags
+from pipelines.driver import Outcome, data_pages, provenance, result, step_seconds, step_tags
 from pipelines.observation import Step
 
 
@@ -69,3 +72,15 @@ def test_the_second_step_of_a_component_and_the_items_of_a_loop_have_the_compone
     tags = step_tags([a_step("refuse_2"), a_step("train.linear")])
     versions = [json.loads(tag)["version"] for tag in tags.values()]
     assert versions == [COMPONENT_VERSIONS["refuse"], COMPONENT_VERSIONS["train"]]
+
+
+def test_a_pods_user_who_has_no_name_is_told_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(number: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    told = provenance("training", "1.0.0", {}, image="", lock_sha256="", by="a test")
+    assert told["keelson.started_by"].startswith(f"user {os.getuid()}@")

@@ -62,4 +62,4 @@ def test_without_a_kubernetes_one_sentence_says_so(
     monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
     said = told(capsys, "training", "--endpoint", "jobs")["error"]
     assert "no Kubernetes is known here" in said
-    assert "set KUBECONFIG" in said
+    assert "Set KUBECONFIG" in said
