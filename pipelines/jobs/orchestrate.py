@@ -61,7 +61,7 @@ def perform(request: Request, api: ClusterApi, around: Surroundings, allowed: Al
         )
         steps.clear()
         place = Place(
-            run=around.run, root=around.folder, image=around.image, launcher=steps, by="pipelines.jobs.orchestrate"
+            run=around.key, root=around.folder, image=around.image, launcher=steps, by="pipelines.jobs.orchestrate"
         )
         return execute(platform, replace(job, pipeline=_in_image(document, around.image)), place)
 
@@ -73,7 +73,7 @@ def once_resolved(platform: Platform, request: Request, around: Surroundings) ->
     other trips."""
     if not isinstance(request, TrainingRequest | FeaturesRequest):
         return request
-    kept = around.folder / "sources" / around.run
+    kept = around.folder / "sources" / around.key
     if kept.exists():
         return replace(request, data=kept.read_text(encoding="utf-8"))
     found = run.resolved(platform, request)

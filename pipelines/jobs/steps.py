@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from pipelines.jobs.cluster_api import ClusterApi
 from pipelines.jobs.following import follow
@@ -47,12 +48,14 @@ class StepJobs:
         self._until_gone(lambda: [job["metadata"]["name"] for job in self._api.jobs_of(self._around.run)])
 
     def run(self, step: str, executor: str, command: Sequence[str]) -> Ended:
-        """See ``Launcher``.
-
-        Raises:
-            SubmissionError: Kubernetes does not take the Job.
-        """
+        """See ``Launcher``. A step that Kubernetes does not take has failed."""
         job = step_job(step, self._steps[executor], command, self._around, self._allowed)
+        try:
+            return self._run(step, job)
+        except SubmissionError as refused:
+            return Ended(succeeded=False, said=str(refused))
+
+    def _run(self, step: str, job: Mapping[str, Any]) -> Ended:
         name = job["metadata"]["name"]
         if not self._api.create(job):
             self._until_gone(lambda: [name] if self._api.job(name) else [])

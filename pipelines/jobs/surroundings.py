@@ -9,7 +9,7 @@ from typing import Any
 from pipelines.images import is_by_digest
 from pipelines.submission_error import SubmissionError
 
-_JOB = "batch.kubernetes.io/job-name"
+_JOB, _JOB_UID = "batch.kubernetes.io/job-name", "batch.kubernetes.io/controller-uid"
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
 _TAG = re.compile(r"(:[\w.-]+)?(@.*)?$")
 # Of the pod, and of its container.
@@ -23,6 +23,7 @@ class Surroundings:
     Attributes:
         namespace: Where both run.
         run: Name of the run, which is that of the pod's Job.
+        key: The same with what no other Job of the name has: who deletes a Job may give its name to another one.
         owner: The pod, as an owner reference: Kubernetes removes what it made when it is gone.
         image: The pod's image, by digest where a registry told one.
         pull_policy: When a node asks the registry for it.
@@ -34,6 +35,7 @@ class Surroundings:
 
     namespace: str
     run: str
+    key: str
     owner: Mapping[str, str]
     image: str
     pull_policy: str
@@ -47,15 +49,19 @@ class Surroundings:
         """What the pod passes on.
 
         Raises:
-            SubmissionError: It has no volume that steps could share, or more than one.
+            SubmissionError: It is of no Job, or has no volume that steps could share, or more than one.
         """
         metadata, spec = pod["metadata"], pod["spec"]
+        if _JOB_UID not in metadata.get("labels", {}):
+            raise SubmissionError(f"the pod {metadata['name']} is of no Job; make one of the CronJob of runs")
         (container, *_) = spec["containers"]
         claim, folder = _shared(spec, container)
         image = _image(container["image"], pod)
+        run = metadata["labels"][_JOB]
         return cls(
             namespace=metadata["namespace"],
-            run=metadata.get("labels", {}).get(_JOB, metadata["name"]),
+            run=run,
+            key=f"{run}-{metadata['labels'][_JOB_UID][:8]}",
             owner={"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]},
             image=image,
             # What a digest names never changes.

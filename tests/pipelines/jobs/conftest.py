@@ -32,7 +32,7 @@ def template() -> Mapping[str, Any]:
 def a_pod(template: Mapping[str, Any]) -> Callable[..., dict[str, Any]]:
     """The pod of a run's Job, running, as the Job's controller and the kubelet complete it."""
 
-    def made(image_id: str = "") -> dict[str, Any]:
+    def made(image_id: str = "", job_uid: str = "11111111-2222") -> dict[str, Any]:
         job = run_job(template, RUN, ["training"], None)
         pod = job["spec"]["template"]
         metadata = {
@@ -41,7 +41,8 @@ def a_pod(template: Mapping[str, Any]) -> Callable[..., dict[str, Any]]:
             "uid": "0b1c",
             "labels": dict(pod["metadata"]["labels"]),
         }
-        metadata["labels"]["batch.kubernetes.io/job-name"] = RUN
+        for name, value in (("job-name", RUN), ("controller-uid", job_uid)):
+            metadata["labels"][f"batch.kubernetes.io/{name}"] = value
         return {"metadata": metadata, "spec": pod["spec"], "status": {"containerStatuses": [{"imageID": image_id}]}}
 
     return made

@@ -43,6 +43,18 @@ def test_the_port_of_a_registry_is_no_tag(a_pod: Pod) -> None:
         assert found.image == f"{repository}@{DIGEST}"
 
 
+def test_a_job_of_a_name_that_was_used_before_is_another_run(a_pod: Pod) -> None:
+    first, again, other = (Surroundings.of(a_pod(job_uid=uid)) for uid in ("aaaa", "aaaa", "bbbb"))
+    assert first.key == again.key != other.key
+    assert first.run == other.run
+
+
+def test_a_pod_that_somebody_made_by_hand_is_refused(a_pod: Pod) -> None:
+    pod = a_pod()
+    with pytest.raises(SubmissionError, match="is of no Job; make one of the CronJob"):
+        Surroundings.of({**pod, "metadata": {**pod["metadata"], "labels": {}}})
+
+
 def test_a_pod_that_has_nothing_to_share_is_refused(a_pod: Pod) -> None:
     pod = a_pod()
     spec = {**pod["spec"], "volumes": []}
