@@ -81,8 +81,8 @@ def main(
     """Load a bundle and hold it to the budgets of ``make loadtest``."""
     platform = Platform()  # pyright: ignore[reportCallIssue]
     try:
-        folders = [Path(bentoml.get(one).path) for one in (tag, serves)]
-        found = load(*folders, platform.feast_server_url, Console(stderr=True))
+        tried, beside = (Path(bentoml.get(one).path) for one in (tag, serves))
+        found = load(tried, beside, platform.feast_server_url, Console(stderr=True))
     except LoadError as error:
         sys.exit(f"make release: {error}")
     print(json.dumps(found), flush=True)
