@@ -4,9 +4,10 @@ Tuning studies, promotions and running pipelines are rows here, because MLflow h
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from components.platform import TableStore
@@ -36,7 +37,12 @@ def alone(engine: Engine, name: str, *, wait: bool = True) -> Iterator[Connectio
         if held is False:
             yield None
             return
-        yield connection
+        try:
+            yield connection
+        finally:
+            # Postgres ends a session some moments after its connection was closed. One that broke has lost the lock.
+            with suppress(DBAPIError):
+                connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), {"name": name})
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from sqlalchemy import text
 
 from components.database import alone, open_engine
 from components.platform import Platform
@@ -19,6 +20,29 @@ def test_a_name_is_locked_for_all_but_its_holder(platform: Platform) -> None:
         with alone(engine, "that", wait=False) as other:
             assert other is not None
     with alone(engine, "this", wait=False) as again:
+        assert again is not None
+
+
+def test_a_name_is_free_as_soon_as_the_block_has_ended(platform: Platform) -> None:
+    engine = open_engine(platform)
+    for _ in range(200):
+        with alone(engine, "this", wait=False) as held:
+            assert held is not None
+
+
+def test_a_connection_that_breaks_in_the_block_hides_nothing_and_frees_the_name(platform: Platform) -> None:
+    engine = open_engine(platform)
+
+    def breaks() -> None:
+        with alone(engine, "this") as held, engine.connect() as other:
+            assert held is not None
+            mine = held.execute(text("SELECT pg_backend_pid()")).scalar()
+            other.execute(text("SELECT pg_terminate_backend(:mine)"), {"mine": mine})
+            raise ValueError("inside")
+
+    with pytest.raises(ValueError, match="inside"):
+        breaks()
+    with alone(engine, "this") as again:
         assert again is not None
 
 

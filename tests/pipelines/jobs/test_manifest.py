@@ -7,7 +7,7 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
 from infra.apps import contract
@@ -172,6 +172,7 @@ def test_a_small_node_is_asked_for_less_and_never_for_more(cores: int, memory: i
     assert (found["limits"]["cpu"], found["limits"]["memory"]) == (asked["resourceCpuLimit"], f"{memory * 2}Mi")
 
 
+@example(run="a" * 60, step="train.linear")
 @given(run=some.text("abc-.019", min_size=1, max_size=63), step=some.text("abcDEF._-0", min_size=1, max_size=80))
 def test_a_job_has_a_name_of_kubernetes_that_is_always_the_same(run: str, step: str) -> None:
     run = f"r{run}"
