@@ -52,21 +52,22 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where steps run, when they are no processes of this machine.
+    """Where steps run.
 
     Attributes:
         run: Key of the run, the same when it begins anew because this process was killed.
         root: Folder for artifacts, which steps find under the same path.
-        image: Image of the steps, as their run is to note it.
-        launcher: Runs them.
-        by: Program that does.
+        by: Program that runs them.
+        image: Image of the steps, as their run is to note it; empty where they are processes of this machine, of the
+            environment that the lock file names.
+        launcher: Runs them, where they are not.
     """
 
     run: str
     root: Path
-    image: str
-    launcher: Launcher
     by: str
+    image: str = ""
+    launcher: Launcher | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +113,8 @@ def execute(platform: Platform, job: Job, place: Place | None = None) -> Outcome
         components.tracking.TrackingError: MLflow does not answer.
     """
     began = time.monotonic()
-    key = place.run if place else new_key(job.name)
-    root = place.root if place else Path(platform.pipeline_root)
+    place = place or Place(run=new_key(job.name), root=Path(platform.pipeline_root), by="pipelines.run")
+    key, root = place.run, place.root
     log = root / "logs" / f"{key}.log"
     commit = current_commit()
     with Tracking(platform.mlflow_tracking_uri) as tracking:
@@ -122,9 +123,8 @@ def execute(platform: Platform, job: Job, place: Place | None = None) -> Outcome
         steps: list[Step] = []
         try:
             whose = {"run": key, "run_id": run.run_id}
-            launcher = place.launcher if place else None
             steps = run_pipeline(
-                job.pipeline, arguments, root, log, _print_step, _print_refusal, whose=whose, launcher=launcher
+                job.pipeline, arguments, root, log, _print_step, _print_refusal, whose=whose, launcher=place.launcher
             )
         finally:
             good = bool(steps) and all(step.status != "failed" for step in steps)
@@ -140,16 +140,15 @@ def new_key(name: str) -> str:
     return f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def run_tags(platform: Platform, job: Job, commit: str, place: Place | None = None) -> dict[str, str]:
+def run_tags(platform: Platform, job: Job, commit: str, place: Place) -> dict[str, str]:
     """Where a run comes from: stack, commit, and what ``provenance`` has."""
-    # Where no image is named, steps are processes here, of the environment that the lock file names.
     said = provenance(
         job.name,
         job.version,
         COMPONENT_VERSIONS,
-        image=place.image if place else "",
+        image=place.image,
         lock_sha256=lock_sha256(),
-        by=place.by if place else "pipelines.run",
+        by=place.by,
         reason=job.reason,
     )
     return {"keelson.stack": platform.stack, "keelson.commit": commit, **said}

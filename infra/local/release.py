@@ -46,7 +46,7 @@ def release(patience: Patience = 900, interval: Interval = 10) -> None:
             print(json.dumps({"outcome": "nothing to do", "champion": plan["champion"]}))
             return
         tag = built(layout, plan["champion"], plan["challenger"])
-        decision = load_test(layout, console, tag)
+        decision = load_test(layout, console, tag, serves=plan["bundle"])
         if decision is None:
             deploy(layout, console, plan["champion"], tag)
             decision = try_out(layout, console, plan, patience=patience, interval=interval)
@@ -92,8 +92,8 @@ def built(layout: Layout, champion: str, challenger: str) -> str:
     return client.result(layout, "serving.bundle", "--champion", champion, "--challenger", challenger)["tag"]
 
 
-def load_test(layout: Layout, console: Console, tag: str) -> dict[str, Any] | None:
-    """Load the bundle by itself, before any caller meets it.
+def load_test(layout: Layout, console: Console, tag: str, *, serves: str) -> dict[str, Any] | None:
+    """Load the bundle by itself, before any caller meets it; ``serves`` is the tag of the one that they meet.
 
     Returns:
         None if it meets its budgets, else the decision that ends the release: ``action``, ``reasons`` and ``stage``.
@@ -101,7 +101,6 @@ def load_test(layout: Layout, console: Console, tag: str) -> dict[str, Any] | No
     console.rule(f"[bold]Load test of {tag}", align="left", style="dim")
     vegeta = program("vegeta", group="load")
     with_vegeta = {"PATH": f"{vegeta.parent}{os.pathsep}{client.environment(layout)['PATH']}"}
-    serves = deployed_bundle(layout) or tag
     found = client.result(layout, "serving.loadtest.candidate", tag, "--serves", serves, variables=with_vegeta)
     if found["met"]:
         return None

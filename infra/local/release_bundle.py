@@ -61,7 +61,7 @@ def release_bundle(
                 json.dumps({"outcome": "nothing to do", "champion": plan["champion"], "reason": "it answers already"})
             )
             return
-        decision = release.load_test(layout, console, bundle)
+        decision = release.load_test(layout, console, bundle, serves=served["bundle"])
         if decision is None:
             release.deploy(layout, console, plan["champion"], bundle)
             if made_here:

@@ -11,6 +11,7 @@ from infra.self_hosted.names import DATABASE, OBJECTS, OBJECTS_PORT, PIPELINES, 
 from infra.settings.cluster import ClusterNetwork, ClusterSettings
 
 _OPERATORS = ("cert-manager", "argo-rollouts")
+_KUBEFLOW = "kubeflow"
 _PIPELINES = Namespace(
     purpose="runs of pipelines: what orchestrates them, and their steps",
     cpu=1,
@@ -85,6 +86,3 @@ def _concerns(opening: Opening, ours: Collection[str], others: Collection[str]) 
         return False
     ends = [end.namespace for end in (opening.source, opening.target) if isinstance(end, Pods)]
     return any(name in ours for name in ends) and all(name in ours or name in others for name in ends)
-
-
-_KUBEFLOW = "kubeflow"

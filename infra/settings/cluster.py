@@ -116,12 +116,15 @@ class ClusterSettings(ServiceSettings):
 
     @property
     def steps_are_jobs(self) -> bool:
+        """See ``ServiceSettings``."""
         return self.pipelines.engine == "jobs"
 
     @property
     def pipeline_cpus(self) -> int:
+        """See ``ServiceSettings``."""
         return self.pipelines.cpus
 
     @property
     def pipeline_gpus(self) -> int:
+        """See ``ServiceSettings``."""
         return self.pipelines.gpus

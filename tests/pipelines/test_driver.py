@@ -49,18 +49,18 @@ def test_a_run_without_any_step_is_no_success() -> None:
 
 
 def test_each_step_leaves_its_version_start_duration_artifacts_and_digests() -> None:
-    step = a_step("train.linear", artifacts={"model": "/root/model"}, digests={"model": "d1"})
+    step = a_step("train.linear", artifacts={"model": "/runs/model"}, digests={"model": "d1"})
     tag = json.loads(step_tags([step])["keelson.step.train.linear"])
     assert tag["version"] == COMPONENT_VERSIONS["train"]
     assert (tag["started"], tag["seconds"]) == ("2026-01-05T00:00:00+00:00", 1.5)
-    assert (tag["artifacts"], tag["digests"]) == ({"model": "/root/model"}, {"model": "d1"})
+    assert (tag["artifacts"], tag["digests"]) == ({"model": "/runs/model"}, {"model": "d1"})
     assert step_seconds([step]) == {"seconds.train.linear": 1.5}
 
 
 def test_the_pages_about_the_data_are_kept_with_the_run_and_others_are_not() -> None:
-    page = {"page": "/root/page"}
+    page = {"page": "/runs/page"}
     steps = [a_step("profile", artifacts=page), a_step("compare", artifacts=page), a_step("validate", status="failed")]
-    assert data_pages(steps) == {"reports/profile.html": Path("/root/page")}
+    assert data_pages(steps) == {"reports/profile.html": Path("/runs/page")}
 
 
 def test_a_long_error_is_shortened_to_what_a_tag_holds() -> None:

@@ -52,6 +52,7 @@ def test_both_sides_of_every_name_are_equal() -> None:
 def test_every_step_is_an_object_that_kubernetes_knows(steps: Steps, around: Surroundings) -> None:
     for label, compiled in steps(cuda=True).items():
         made = step_job(label.removeprefix("exec-"), compiled, ["true"], around, ALLOWED)
+        # It raises where the object is none.
         kubernetes_validate.validate(made, "1.36", strict=True)
 
 
