@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+from kubernetes import client as kubernetes
 
+from infra.cluster import api as cluster_api
 from infra.cluster import images
 from infra.cluster.api import Api
 from infra.cluster.layout import ClusterLayout
@@ -143,6 +145,58 @@ def applied(api: Api, stack: Recording, eventually: Callable[..., Any]) -> Mappi
     eventually(lambda: all(map(succeeded, api.every("batch/v1", "Job", "database"))), 600)
     apply(*{path.split("/")[1] for path in found})
     return found
+
+
+@pytest.fixture(scope="session")
+def ready(api: Api, applied: Mapping[str, Manifest], eventually: Callable[..., Any]) -> Callable[[str, float], bool]:
+    """Waits some seconds for a server to answer, given as ``<namespace>/<kind>/<name>``; returns whether it does."""
+
+    def wait(place: str, seconds: float) -> bool:
+        namespace, kind, name = place.split("/")
+
+        def answers() -> bool:
+            found = api.get("apps/v1", kind, name, namespace)
+            status = (found or {}).get("status") or {}
+            generation = (found or {}).get("metadata", {}).get("generation")
+            return status.get("observedGeneration") == generation and status.get("readyReplicas") == 1
+
+        return eventually(answers, seconds)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def run_pod(node: ClusterLayout, api: Api, eventually: Callable[..., Any]) -> Callable[..., tuple[str, str]]:
+    """Runs the first container of a pod's specification to its end, with changes, for at most so many seconds; returns
+    the pod's phase and what it printed."""
+    core = kubernetes.CoreV1Api(cluster_api.connect(node.kubeconfig))
+
+    def run(
+        namespace: str,
+        spec: Mapping[str, Any],
+        changed: Mapping[str, Any],
+        seconds: float,
+        labels: Mapping[str, str] | None = None,
+    ) -> tuple[str, str]:
+        container = {**spec["containers"][0], **changed}
+        for key in ("ports", "readinessProbe", "livenessProbe", "startupProbe", "lifecycle"):
+            container.pop(key, None)
+        metadata = {"generateName": "asks-", "namespace": namespace, "labels": labels or {}}
+        once = {**spec, "restartPolicy": "Never", "containers": [container]}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": once}
+        name = api.create(pod).content["metadata"]["name"]
+
+        def ended() -> str | None:
+            found = api.get("v1", "Pod", name, namespace)
+            phase = found["status"]["phase"] if found else ""
+            return phase if phase in ("Succeeded", "Failed") else None
+
+        phase = eventually(ended, seconds)
+        # Else the client reads what looks like JSON, and gives it as Python writes it.
+        log: Any = core.read_namespaced_pod_log(name, namespace, _preload_content=False)
+        return phase, log.data.decode().strip()
+
+    return run
 
 
 def local(one: Manifest) -> Manifest:

@@ -39,41 +39,19 @@ def steps_now(api: Api) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def served(api: Api, applied: Mapping[str, Manifest], eventually: Wait) -> None:
+def served(ready: Callable[[str, float], bool]) -> None:
     """The servers that a training talks to are ready."""
     for place in _SERVERS:
-        namespace, kind, name = place.split("/")
-
-        def answers(kind: str = kind, name: str = name, namespace: str = namespace) -> bool:
-            found = api.get("apps/v1", kind, name, namespace)
-            return ((found or {}).get("status") or {}).get("readyReplicas") == 1
-
-        eventually(answers, 900)
+        ready(place, 900)
 
 
 @pytest.fixture(scope="module")
-def in_pod(node: ClusterLayout, api: Api, served: None, eventually: Wait) -> Callable[..., tuple[str, str]]:
+def in_pod(served: None, run_pod: Callable[..., tuple[str, str]]) -> Callable[..., tuple[str, str]]:
     """Runs a command in a pod that is in all else like those of a template; returns how it ended and what it said."""
-    core = kubernetes.CoreV1Api(cluster_api.connect(node.kubeconfig))
 
     def run(namespace: str, template: Mapping[str, Any], *command: str) -> tuple[str, str]:
-        spec = {**template["spec"], "restartPolicy": "Never"}
-        container = {**spec["containers"][0], "command": list(command), "args": []}
-        for key in ("ports", "readinessProbe", "livenessProbe", "startupProbe", "lifecycle"):
-            container.pop(key, None)
-        metadata = {"generateName": "asks-", "namespace": namespace, "labels": template["metadata"]["labels"]}
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {**spec, "containers": [container]}}
-        name = api.create(pod).content["metadata"]["name"]
-
-        def ended() -> str | None:
-            found = api.get("v1", "Pod", name, namespace)
-            phase = found["status"]["phase"] if found else ""
-            return phase if phase in ("Succeeded", "Failed") else None
-
-        phase = eventually(ended, _SECONDS)
-        # Else the client reads what looks like JSON, and gives it as Python writes it.
-        log: Any = core.read_namespaced_pod_log(name, namespace, _preload_content=False)
-        return phase, log.data.decode().strip()
+        changed = {"command": list(command), "args": []}
+        return run_pod(namespace, template["spec"], changed, _SECONDS, template["metadata"]["labels"])
 
     return run
 
@@ -118,7 +96,7 @@ def test_no_job_and_no_pod_of_a_step_is_left(api: Api, trained: tuple[dict[str, 
         pods = api.every("v1", "Pod", NAMESPACE, f"{label},{STEP}")
         return not pods and not steps_now(api)
 
-    eventually(gone, 120)
+    assert eventually(gone, 120)
 
 
 def test_the_model_is_champion_in_the_stacks_registry(
@@ -147,7 +125,7 @@ def test_the_monitor_starts_a_training_and_is_told_why_kubernetes_does_not_run_a
     assert "waited 120 s: FailedCreate" in told["error"]
     assert "exceeded quota: limits, requested: requests.nvidia.com/gpu=1" in told["error"]
     assert said.count("train.linear waits: FailedCreate") == 1
-    eventually(lambda: not steps_now(api), 120)
+    assert eventually(lambda: not steps_now(api), 120)
 
 
 def test_steps_may_ask_kubernetes_for_nothing_and_orchestrators_for_no_secret(

@@ -4,11 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from kubernetes import client as kubernetes
 
-from infra.cluster import api as cluster_api
 from infra.cluster.api import Api
-from infra.cluster.layout import ClusterLayout
 
 pytestmark = pytest.mark.cluster
 
@@ -54,38 +51,25 @@ for sslmode in ("disable", "verify-full"):
 
 
 @pytest.fixture(scope="module")
-def ask(node: ClusterLayout, api: Api, applied: Mapping[str, Manifest], eventually: Wait) -> Ask:
+def ask(api: Api, applied: Mapping[str, Manifest], run_pod: Callable[..., tuple[str, str]]) -> Ask:
     """Runs a program in a pod with the image and the variables of MLflow's server; returns what it prints.
 
     The pod is where steps of pipelines would be, for which the stack's network policies are open.
     """
     (server,) = [one for path, one in applied.items() if path.endswith("Deployment-mlflow.yaml")]
-    core = kubernetes.CoreV1Api(cluster_api.connect(node.kubeconfig))
+    spec = {**server["spec"]["template"]["spec"], "serviceAccountName": "default"}
+    variables = [
+        *spec["containers"][0]["env"],
+        {"name": "MLFLOW_TRACKING_URI", "value": "http://mlflow.mlflow.svc.cluster.local:5000"},
+        {"name": "DATABASE", "valueFrom": {"secretKeyRef": {"name": "mlflow-database", "key": "uri"}}},
+    ]
     for secret in api.every("v1", "Secret", "mlflow"):
         named = {"name": secret["metadata"]["name"], "namespace": STEPS}
         api.apply({"apiVersion": "v1", "kind": "Secret", "metadata": named, "data": secret["data"]})
 
     def ask(script: str, *arguments: str) -> str:
-        spec = {**server["spec"]["template"]["spec"], "restartPolicy": "Never", "serviceAccountName": "default"}
-        container = {**spec["containers"][0], "name": "asks", "command": ["python", "-c", script], "args": arguments}
-        for key in ("ports", "readinessProbe", "livenessProbe", "startupProbe", "lifecycle"):
-            container.pop(key, None)
-        container["env"] = [
-            *container["env"],
-            {"name": "MLFLOW_TRACKING_URI", "value": "http://mlflow.mlflow.svc.cluster.local:5000"},
-            {"name": "DATABASE", "valueFrom": {"secretKeyRef": {"name": "mlflow-database", "key": "uri"}}},
-        ]
-        metadata = {"generateName": "asks-", "namespace": STEPS}
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {**spec, "containers": [container]}}
-        name = api.create(pod).content["metadata"]["name"]
-
-        def ended() -> str | None:
-            found = api.get("v1", "Pod", name, STEPS)
-            phase = found["status"]["phase"] if found else ""
-            return phase if phase in ("Succeeded", "Failed") else None
-
-        phase = eventually(ended, _SECONDS)
-        told = str(core.read_namespaced_pod_log(name, STEPS)).strip()
+        changed = {"name": "asks", "command": ["python", "-c", script], "args": arguments, "env": variables}
+        phase, told = run_pod(STEPS, spec, changed, _SECONDS)
         assert phase == "Succeeded", told
         return told
 
@@ -93,33 +77,15 @@ def ask(node: ClusterLayout, api: Api, applied: Mapping[str, Manifest], eventual
 
 
 @pytest.fixture(scope="module")
-def ready(api: Api, applied: Mapping[str, Manifest], eventually: Wait) -> Callable[[str], bool]:
-    """Waits until a server answers, given as ``<namespace>/<kind>/<name>``; returns whether it does."""
-
-    def wait(place: str) -> bool:
-        namespace, kind, name = place.split("/")
-
-        def answers() -> bool:
-            found = api.get("apps/v1", kind, name, namespace)
-            status = (found or {}).get("status") or {}
-            generation = (found or {}).get("metadata", {}).get("generation")
-            return status.get("observedGeneration") == generation and status.get("readyReplicas") == 1
-
-        return eventually(answers, _SECONDS)
-
-    return wait
-
-
-@pytest.fixture(scope="module")
-def run(ask: Ask, ready: Callable[[str], bool]) -> str:
+def run(ask: Ask, ready: Callable[[str, float], bool]) -> str:
     """A run that was tracked, by its id."""
-    ready("mlflow/Deployment/mlflow")
+    ready("mlflow/Deployment/mlflow", _SECONDS)
     return ask(TRACK).splitlines()[-1]
 
 
 @pytest.mark.parametrize("place", ["database/StatefulSet/postgres", "storage/Deployment/object-storage"])
 def test_what_keeps_data_runs_on_volumes_of_the_default_class(api: Api, ready: Any, place: str) -> None:
-    ready(place)
+    ready(place, _SECONDS)
     namespace, _, name = place.split("/")
     claim = api.get("v1", "PersistentVolumeClaim", name, namespace)
     assert claim is not None
@@ -148,7 +114,7 @@ def test_what_was_tracked_outlives_the_pods_that_keep_it(
 
         eventually(replaced, 60)
     for place in ("database/StatefulSet/postgres", "storage/Deployment/object-storage", "mlflow/Deployment/mlflow"):
-        ready(place)
+        ready(place, _SECONDS)
     assert "lightgbm 221.5 kept in the S3 server" in ask(LOOK, run).splitlines()
 
 
@@ -156,4 +122,4 @@ def test_what_was_tracked_outlives_the_pods_that_keep_it(
     "place", ["feast/Deployment/feast", "monitoring/Deployment/monitor", "monitoring/Deployment/evidently"]
 )
 def test_the_services_that_stand_on_them_become_ready(ready: Any, place: str) -> None:
-    assert ready(place)
+    assert ready(place, _SECONDS)
