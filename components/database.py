@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from components.platform import TableStore
@@ -40,8 +40,9 @@ def alone(engine: Engine, name: str, *, wait: bool = True) -> Iterator[Connectio
         try:
             yield connection
         finally:
-            # Postgres ends a session some moments after its connection was closed. One that broke has lost the lock.
-            with suppress(DBAPIError):
+            # Postgres ends a session some moments after its connection was closed. One that broke has lost the lock;
+            # SQLAlchemy, where it was told of the break before, refuses with an error that is not the database's.
+            with suppress(SQLAlchemyError):
                 connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), {"name": name})
 
 

@@ -11,7 +11,7 @@ from kfp import dsl
 from components.watch.component import watch
 from pipelines.features import always
 
-VERSION = "0.1.5"
+VERSION = "0.1.6"
 
 
 @dsl.pipeline(name="monitoring", description="Windows of predictions to decisions.")

@@ -11,7 +11,7 @@ from kfp import dsl
 from components.build_features.component import build_features
 from components.score.component import score
 
-VERSION = "0.1.8"
+VERSION = "0.1.9"
 
 
 @dsl.pipeline(name="scoring", description="A prediction for every trip of a data version, once for each model version.")

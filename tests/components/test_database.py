@@ -46,6 +46,22 @@ def test_a_connection_that_breaks_in_the_block_hides_nothing_and_frees_the_name(
         assert again is not None
 
 
+def test_a_connection_that_is_known_to_be_broken_hides_nothing_and_frees_the_name(platform: Platform) -> None:
+    engine = open_engine(platform)
+
+    def breaks() -> None:
+        with alone(engine, "this") as held:
+            assert held is not None
+            held.execute(text("SELECT 1"))
+            held.invalidate()
+            raise ValueError("inside")
+
+    with pytest.raises(ValueError, match="inside"):
+        breaks()
+    with alone(engine, "this") as again:
+        assert again is not None
+
+
 def test_a_killed_holder_holds_nothing(platform: Platform) -> None:
     program = (
         "import sys, time\nfrom sqlalchemy import create_engine\nfrom components.database import alone\n"
