@@ -6,8 +6,8 @@ own. A caller's routing key is not kept.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,16 @@ class PredictionLog:
 
     def __init__(self, folder: Path, bundle: str) -> None:
         self._journal, self._bundle = Journal(folder, PREDICTIONS), bundle
-        self._lines = bytearray()
-        self._waiting: list[asyncio.Future[None]] = []
-        self._loop: asyncio.AbstractEventLoop
+        self._batch = _Batch()
+        self._second, self._written_second = 0, ""
 
     def __enter__(self) -> "PredictionLog":
         self._journal.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._lines:
-            self._write()
+        if self._batch.lines:
+            self._write(self._batch)
         self._journal.__exit__(*error)
 
     def write(
@@ -69,7 +68,7 @@ class PredictionLog:
             degraded: Whether online features were left out because they could not be read.
         """
         shared = {
-            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "at": self._now(),
             "request_id": request_id,
             "variant": variant,
             "role": role,
@@ -86,36 +85,47 @@ class PredictionLog:
                 "features": row,
                 contract.TARGET: predicted,
             }
-            self._lines += to_json(line, inf_nan_mode="null")
-            self._lines += b"\n"
+            self._batch.lines += to_json(line, inf_nan_mode="null")
+            self._batch.lines += b"\n"
 
     async def written(self) -> None:
         """Return when all lines are written, together with those of others until the event loop's next turn.
 
         Raises:
-            OSError: It could not be written, and is dropped: the next lines must not wait for it.
+            OSError: They could not be written, and are dropped: the next ones must not wait for them.
         """
-        if not self._waiting:
-            # Asking for the loop is a call into the system.
-            self._loop = asyncio.get_running_loop()
-            self._loop.call_soon(self._write)
-        # One of its own for each: where a caller is gone, the others must not be cancelled with it.
-        waiting = self._loop.create_future()
-        self._waiting.append(waiting)
-        await waiting
-
-    def _write(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        lines, self._lines = self._lines, bytearray()
-        error: OSError | None = None
+        batch = self._batch
         try:
-            self._journal.append(lines)
-        except OSError as failed:
-            error = failed
-        for one in waiting:
-            if one.done():
-                continue
-            if error is None:
-                one.set_result(None)
-            else:
-                one.set_exception(error)
+            # Requests that arrived with this one add their lines meanwhile; whoever is back first writes those of all.
+            await asyncio.sleep(0)
+        finally:
+            # Also where this caller is gone: others rely on it.
+            if batch is self._batch:
+                self._write(batch)
+        if batch.failed is not None:
+            raise batch.failed
+
+    def _write(self, batch: "_Batch") -> None:
+        self._batch = _Batch()
+        try:
+            self._journal.append(batch.lines)
+        except OSError as error:
+            batch.failed = error
+
+    def _now(self) -> str:
+        """The time in UTC as ISO 8601 has it, to the millisecond; most of it is that of the request before."""
+        milliseconds = time.time_ns() // 10**6
+        second, rest = divmod(milliseconds, 1000)
+        if second != self._second:
+            self._second, self._written_second = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._written_second}.{rest:03d}+00:00"
+
+
+class _Batch:
+    """Lines that are written together, and why they could not be."""
+
+    __slots__ = ("failed", "lines")
+
+    def __init__(self) -> None:
+        self.lines = bytearray()
+        self.failed: OSError | None = None
