@@ -5,11 +5,26 @@ import time
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from components.database import open_engine
 from components.pipeline_results import PIPELINES, counted, open_results
 from components.platform import Platform
 from pipelines.trigger import cause, run_once
 from pipelines.versioning.definitions import pipeline_modules
+
+
+def wait_for_another(platform: Platform) -> None:
+    """Return once somebody waits for a lock in the platform's database."""
+    waiting = text(
+        "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database "
+        "WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+    )
+    deadline = time.monotonic() + 120
+    with open_engine(platform).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not connection.execute(waiting).scalar():
+            assert time.monotonic() < deadline, "nobody waits for the run"
+            time.sleep(0.02)
 
 
 def test_who_asks_while_a_run_is_under_way_gets_its_result(platform: Platform) -> None:
@@ -18,12 +33,12 @@ def test_who_asks_while_a_run_is_under_way_gets_its_result(platform: Platform) -
     def slow() -> dict[str, Any]:
         runs.append(1)
         started.set()
-        time.sleep(0.5)
+        wait_for_another(platform)
         return {"run_id": "first"}
 
     first = threading.Thread(target=lambda: answers.append(run_once(platform, "training", "c", slow)))
     first.start()
-    started.wait(10)
+    assert started.wait(120)
     joined = [run_once(platform, "training", "c", lambda: {"run_id": "another"})]
     first.join()
     assert answers == [{"run_id": "first", "joined": False}]
@@ -54,7 +69,7 @@ def test_who_waited_for_a_run_that_died_runs_in_its_place(platform: Platform) ->
 
     def dies() -> dict[str, Any]:
         started.set()
-        time.sleep(0.5)
+        wait_for_another(platform)
         run_once(platform, "training", "d", lambda: {"run_id": "another cause"})
         raise KeyboardInterrupt
 
@@ -64,7 +79,7 @@ def test_who_waited_for_a_run_that_died_runs_in_its_place(platform: Platform) ->
 
     thread = threading.Thread(target=first)
     thread.start()
-    started.wait(10)
+    assert started.wait(120)
     answers.append(run_once(platform, "training", "c", lambda: {"run_id": "second"}))
     thread.join()
     assert answers == [{"run_id": "second", "joined": False}]
