@@ -24,7 +24,6 @@ from monitoring.collect import Collected
 from monitoring.lines import LINE, REASON, REJECTED_LOG
 
 Writes = Callable[..., None]
-NOW = datetime.now(UTC)
 
 
 def rows(platform: Platform, name: str) -> pl.DataFrame:
@@ -222,7 +221,8 @@ def test_a_line_that_is_there_twice_is_read_once(
     segment.with_name(segment.name.replace(".jsonl", "-restored.jsonl")).write_bytes(segment.read_bytes())
     told(("r2", 700.0), ("r2", 800.0), ("r2", 800.0))
     assert collect.collect(platform, journals) == Collected(predictions=8, outcomes=3)
-    found = labelled(platform, NOW - timedelta(hours=1), NOW + timedelta(hours=1))
+    now = datetime.now(UTC)
+    found = labelled(platform, now - timedelta(hours=1), now + timedelta(hours=1))
     assert found.select(REQUEST, "label_seconds").rows() == [("r1", None), ("r2", 800.0)]
 
 
