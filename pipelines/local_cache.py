@@ -86,5 +86,13 @@ def prune(root: Path) -> None:
     runs = [folder for folder in root.glob("*-20*") if folder.is_dir()]
     states = [folder for folder in (root / "cache").glob("*") if folder.is_dir()]
     for folders, kept in ((runs, KEPT_RUNS), (states, KEPT_STATES)):
-        for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)[kept:]:
+        for folder in sorted(folders, key=_written, reverse=True)[kept:]:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _written(folder: Path) -> float:
+    """When a folder was last written; long ago where another run has deleted it meanwhile."""
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:
+        return float("-inf")
