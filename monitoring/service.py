@@ -126,7 +126,8 @@ class Service:
         while any(command.signal(0) for command in commands) and time.monotonic() < until:
             time.sleep(0.05)
         for command in commands:
-            command.signal(signal.SIGKILL)
+            if command.signal(signal.SIGKILL):
+                _LOG.warning("python -m monitoring.%s was killed: it did not end in time", command.module)
 
     def _is_due(self, now: float) -> bool:
         settings, waited = self._settings, now - self._watch.began
@@ -142,7 +143,15 @@ def written_since(journals: Path | None, moment: float) -> bool:
     """Whether something was written into a folder's journals since a time, seconds since the epoch."""
     if journals is None or not journals.exists():
         return False
-    return any(file.stat().st_mtime >= moment for file in journals.iterdir())
+    return any(_written(file) >= moment for file in journals.iterdir())
+
+
+def _written(file: Path) -> float:
+    """When a file was last written; long ago where it has another name by now, or is over its time and gone."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return float("-inf")
 
 
 def _until_stopped(tick: Callable[[], None], seconds: float) -> None:

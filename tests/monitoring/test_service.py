@@ -42,11 +42,9 @@ class Running:
     log: Path
 
     def children(self, module: str) -> list[psutil.Process]:
-        """Processes of ``python -m monitoring.MODULE`` that it started."""
+        """Processes of ``python -m monitoring.MODULE`` that it started and that have not ended."""
         return [
-            one
-            for one in psutil.Process(self.process.pid).children()
-            if one.status() != psutil.STATUS_ZOMBIE and f"monitoring.{module}" in one.cmdline()
+            one for one in psutil.Process(self.process.pid).children() if f"monitoring.{module}" in _command_of(one)
         ]
 
     def failures(self, command: str) -> float:
@@ -61,13 +59,21 @@ class Running:
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
 
+def _command_of(process: psutil.Process) -> list[str]:
+    """Its words; none where it has ended, which it may do while it is looked at."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
 Serve = Callable[..., Running]
 # Takes the arguments that a training is given, and its time.
-TRAINING = f"{sys.executable} -c 'import time; time.sleep(120)'"
+TRAINING = f"{sys.executable} -c 'import time; time.sleep(600)'"
 
 
-def eventually(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
+def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 600
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
@@ -116,7 +122,7 @@ def _served(variables: dict[str, str], folder: Path, free_port: Callable[[], int
     finally:
         for one in started:
             one.process.terminate()
-            one.process.wait(30)
+            one.process.wait(300)
 
 
 @pytest.fixture
@@ -164,9 +170,11 @@ def test_a_retraining_is_carried_out_by_one_process_beside_the_watching_and_agai
     eventually(lambda: running.failures("watch") == 1)
     time.sleep(1)
     assert running.children("act") == [act]
-    for one in act.children():
-        one.kill()
+    below = act.children()
+    # In this order: it must not see its training die, and take that for the end of the retraining.
     act.kill()
+    for one in below:
+        one.kill()
     eventually(lambda: running.failures("act") == 1)
     eventually(lambda: len(running.children("act")) == 1)
     assert running.children("act") != [act]
@@ -178,8 +186,9 @@ def test_it_ends_at_once_and_its_commands_with_it(serve: Serve, retraining: Retr
     below = psutil.Process(running.process.pid).children(recursive=True)
     assert len(below) >= 2
     running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(10) == 0
-    eventually(lambda: not [one for one in below if one.is_running() and one.status() != psutil.STATUS_ZOMBIE], 5)
+    assert running.process.wait(300) == 0
+    assert "did not end in time" not in running.log.read_text()
+    eventually(lambda: not [one for one in below if one.is_running() and _command_of(one)])
 
 
 def test_it_stays_small() -> None:
@@ -198,14 +207,15 @@ class Ticking:
 
     def started(self, *, to_its_end: bool = False) -> list[str]:
         """Look once; what is started is ended, by itself or at once, and named."""
-        before = psutil.Process().children()
+        commands = (self._service._watch, self._service._act)
+        before = [command.process for command in commands]
         self._service.tick()
-        new = [one for one in psutil.Process().children() if one not in before]
-        names = [next(word for word in one.cmdline() if word.startswith("monitoring.")) for one in new]
+        new = [command.process for command in commands if command.process and command.process not in before]
         if to_its_end:
-            psutil.wait_procs(new, timeout=60)
+            for one in new:
+                one.wait(300)
         self._service.stop()
-        return names
+        return [next(word for word in one.args if word.startswith("monitoring.")) for one in new]
 
     def failed(self, command: str) -> float:
         return self.failures.labels(command)._value.get()
@@ -236,7 +246,8 @@ def test_it_watches_when_a_window_is_due(platform: Platform, ticking: Callable[.
 def test_it_watches_nothing_when_nothing_is_due_and_nothing_was_logged(
     platform: Platform, ticking: Callable[..., Ticking], tmp_path: Path
 ) -> None:
-    looked_at(platform, newest_due(timedelta(hours=5)))
+    # Of tomorrow: a window that becomes due meanwhile is none that was left.
+    looked_at(platform, newest_due(timedelta(hours=5)) + timedelta(days=1))
     one = ticking()
     assert one.started() == []
     journals = tmp_path / "journals"
@@ -280,3 +291,11 @@ def test_what_is_written_is_seen_by_its_time(tmp_path: Path) -> None:
     os.utime(file, (1000, 1000))
     assert written_since(folder, 1000)
     assert not written_since(folder, 1001)
+
+
+def test_a_file_that_goes_while_it_is_looked_at_was_not_written(tmp_path: Path) -> None:
+    # Its name is in the folder and it is not there.
+    (tmp_path / "predictions-1.jsonl").symlink_to(tmp_path / "gone")
+    assert not written_since(tmp_path, 0)
+    (tmp_path / "predictions-2.jsonl").touch()
+    assert written_since(tmp_path, 0)
