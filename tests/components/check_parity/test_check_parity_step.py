@@ -2,17 +2,16 @@
 
 import json
 import math
-import socket
 import struct
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import psycopg
 import pytest
-import uvicorn
 from feast import feature_server
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,18 +37,11 @@ def some_trips(rows: int) -> pl.DataFrame:
 
 
 @pytest.fixture
-def served(platform: Platform) -> Iterator[Platform]:
+def served(platform: Platform, answering: Callable[[Any], AbstractContextManager[str]]) -> Iterator[Platform]:
     """The platform with Feast's feature server on it."""
     apply(platform)
-    with socket.socket() as at:
-        at.bind(("127.0.0.1", 0))
-        app = feature_server.get_app(feature_store(platform), 30)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [at]})
-        thread.start()
-        yield platform.model_copy(update={"feast_server_url": f"http://127.0.0.1:{at.getsockname()[1]}"})
-        server.should_exit = True
-        thread.join()
+    with answering(feature_server.get_app(feature_store(platform), 30)) as address:
+        yield platform.model_copy(update={"feast_server_url": address})
 
 
 def built(platform: Platform, folder: Path, rows: int = 1000) -> BuildFeaturesResult:

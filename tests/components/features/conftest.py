@@ -1,15 +1,14 @@
 """Trips made up for the feature store, and a platform whose feature store is applied."""
 
 import os
-import socket
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-import uvicorn
 from feast import feature_server as feature_server_app
 from pydantic import SecretStr
 
@@ -63,17 +62,10 @@ def write_trips() -> Callable[[Platform, pl.DataFrame], int]:
 
 
 @pytest.fixture
-def feature_server(applied: Platform) -> Iterator[Platform]:
+def feature_server(applied: Platform, answering: Callable[[Any], AbstractContextManager[str]]) -> Iterator[Platform]:
     """The platform with Feast's feature server on it, as ``components.features.server`` runs it."""
-    store = feature_store(applied)
-    with socket.socket() as at:
-        at.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(feature_server_app.get_app(store, 30), log_level="error"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [at]})
-        thread.start()
-        yield applied.model_copy(update={"feast_server_url": f"http://127.0.0.1:{at.getsockname()[1]}"})
-        server.should_exit = True
-        thread.join()
+    with answering(feature_server_app.get_app(feature_store(applied), 30)) as address:
+        yield applied.model_copy(update={"feast_server_url": address})
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import httpx
 import psutil
@@ -18,15 +19,9 @@ from components.features import catalogue
 from components.features.apply import apply
 from components.platform import Platform
 
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+# A machine that is busy takes long for what takes this process seconds: to import Feast, and to answer at first.
+PATIENCE = 600
+get = partial(httpx.get, timeout=PATIENCE)
 
 
 def environment(platform: Platform) -> dict[str, str]:
@@ -46,13 +41,13 @@ def command(ports: list[int]) -> list[str]:
 
 
 @pytest.fixture
-def server(platform: Platform) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
+def server(platform: Platform, free_port: Callable[[], int]) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
     """The process and the addresses of the feature server, the metrics and the browser."""
     apply(platform)
-    ports = free_ports(3)
+    ports = [free_port() for _ in range(3)]
     process = subprocess.Popen(command(ports), env=environment(platform))
     addresses = [f"http://127.0.0.1:{port}" for port in ports]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     try:
         while True:
             try:
@@ -76,15 +71,15 @@ def test_one_process_serves_features_metrics_and_browser_on_the_loopback_only(
         "feature_service": contract.FEATURE_SERVICE,
         "entities": {contract.ZONE_KEY: [1], contract.PAIR_KEY: [1001]},
     }
-    answer = httpx.post(f"{features}/get-online-features", json=body)
+    answer = httpx.post(f"{features}/get-online-features", json=body, timeout=PATIENCE)
     assert answer.status_code == 200
     assert set(answer.json()["metadata"]["feature_names"]) >= {*contract.ZONE_FEATURES, *contract.PAIR_FEATURES}
-    told = httpx.get(f"{metrics}/metrics").text
+    told = get(f"{metrics}/metrics").text
     assert 'feast_feature_server_request_total{endpoint="/get-online-features",status="success"} 1.0' in told
     assert "process_resident_memory_bytes" in told
-    projects = httpx.get(f"{browser}/projects-list.json").json()["projects"]
+    projects = get(f"{browser}/projects-list.json").json()["projects"]
     assert [project["id"] for project in projects] == [contract.FEAST_PROJECT]
-    views = httpx.get(f"{browser}/api/v1/feature_views", params={"project": contract.FEAST_PROJECT}).json()
+    views = get(f"{browser}/api/v1/feature_views", params={"project": contract.FEAST_PROJECT}).json()
     assert {view["spec"]["name"] for view in views["featureViews"]} == {
         "zone_features",
         "pair_features",
@@ -93,7 +88,7 @@ def test_one_process_serves_features_metrics_and_browser_on_the_loopback_only(
     features_url, asked = f"{browser}/api/v1/features", {"project": contract.FEAST_PROJECT, "limit": 100}
     shown = {
         feature["name"]: (feature["description"], feature["tags"]["unit"], feature["tags"]["owner"])
-        for feature in httpx.get(features_url, params=asked).json()["features"]
+        for feature in get(features_url, params=asked).json()["features"]
         if feature["name"] in contract.MODEL_FEATURES
     }
     assert shown == {one.name: (one.meaning, one.unit, one.owner) for one in catalogue.FEATURES}
@@ -102,14 +97,16 @@ def test_one_process_serves_features_metrics_and_browser_on_the_loopback_only(
     assert listening == ["127.0.0.1"] * 3
     assert seen.children() == []
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=PATIENCE) == 0
 
 
-def test_a_port_in_use_ends_the_process_with_an_error(platform: Platform) -> None:
+def test_a_port_in_use_ends_the_process_with_an_error(platform: Platform, free_port: Callable[[], int]) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
-        ports = [holder.getsockname()[1], *free_ports(2)]
-        done = subprocess.run(command(ports), env=environment(platform), capture_output=True, text=True, timeout=30)
+        ports = [holder.getsockname()[1], free_port(), free_port()]
+        done = subprocess.run(
+            command(ports), env=environment(platform), capture_output=True, text=True, timeout=PATIENCE
+        )
     assert done.returncode != 0
     assert "address already in use" in done.stderr
