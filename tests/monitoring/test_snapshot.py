@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -47,7 +46,7 @@ class Shown:
 
     def wait_for(self, count: int) -> list[dict]:
         """Its snapshots, once they are so many; a folder is watched with half a second of delay."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 600
         while len(self.snapshots()) != count and time.monotonic() < deadline:
             time.sleep(0.1)
         found = self.snapshots()
@@ -78,11 +77,8 @@ def answers(address: str) -> bool:
 
 
 @contextlib.contextmanager
-def ui(folder: Path) -> Iterator[str]:
+def ui(folder: Path, port: int) -> Iterator[str]:
     """Evidently's UI over a folder, as the stack starts it; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     command = [sys.executable, "-m", "evidently.cli", "ui", "--host", "127.0.0.1", "--port", str(port)]
     with (folder.parent / "ui.log").open("ab") as log:
         server = subprocess.Popen(
@@ -90,7 +86,7 @@ def ui(folder: Path) -> Iterator[str]:
         )
     try:
         address = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while not answers(address):
             assert server.poll() is None, "the UI ended at its start"
             assert time.monotonic() < deadline, "the UI did not become ready"
@@ -98,14 +94,14 @@ def ui(folder: Path) -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(300)
 
 
 @pytest.fixture(params=["folder", "address"])
-def shown(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shown]:
+def shown(request: pytest.FixtureRequest, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Shown]:
     """A UI that shows nothing yet."""
     folder = tmp_path / "evidently"
-    with ui(folder) as address:
+    with ui(folder, free_port()) as address:
         yield Shown(address, str(folder) if request.param == "folder" else address)
 
 
@@ -191,7 +187,12 @@ def test_what_is_over_its_time_goes(shown: Shown, add: Callable[..., str]) -> No
 
 
 def test_a_ui_that_starts_later_shows_all_that_is_there(
-    tmp_path: Path, add: Callable[..., str], calm_day: pl.DataFrame, reference: Reference, errors: ErrorReference
+    tmp_path: Path,
+    add: Callable[..., str],
+    calm_day: pl.DataFrame,
+    reference: Reference,
+    errors: ErrorReference,
+    free_port: Callable[[], int],
 ) -> None:
     folder = tmp_path / "evidently"
     # Nobody asked; a column is gone; no champion is known: what there is is shown.
@@ -203,7 +204,7 @@ def test_a_ui_that_starts_later_shows_all_that_is_there(
         add(str(folder), day=day, window=window, **parts)
     told = measure_window(calm_day, start=start, end=end, now=end + DAY, reference=None, errors=None)
     add_snapshot(str(folder), window=calm_day, reference=None, result=told, model_version="7")
-    with ui(folder) as address:
+    with ui(folder, free_port()) as address:
         shown = Shown(address, str(folder))
         shown.wait_for(3)
         drawn = shown.drawn()

@@ -181,7 +181,8 @@ def test_a_run_without_a_driver_says_what_it_is_a_run_of_and_with_which_argument
     submission = Submission({"source": "synthetic", "rows": 1000, "families": ["linear"], "trials": 4}, said)
     registered = register(live, replace(a_candidate("submitted"), submission=submission), close=True)
     query = {"run_id": registered.run_id}
-    run = httpx.get(f"{live.mlflow_tracking_uri}/api/2.0/mlflow/runs/get", params=query).json()["run"]["data"]
+    answer = httpx.get(f"{live.mlflow_tracking_uri}/api/2.0/mlflow/runs/get", params=query, timeout=60)
+    run = answer.json()["run"]["data"]
     parameters, tags = ({item["key"]: item["value"] for item in run[part]} for part in ("params", "tags"))
     assert (parameters["families"], parameters["trials"], parameters["seed"]) == ("['linear']", "4", "1")
     assert said.items() <= tags.items()
@@ -307,7 +308,7 @@ def test_the_card_of_a_version_that_came_too_late_says_so(a_candidate: Candidate
 
 def card_of(live: Platform, version: int) -> str:
     query = {"name": contract.MODEL_NAME, "version": str(version)}
-    answer = httpx.get(f"{live.mlflow_tracking_uri}/api/2.0/mlflow/model-versions/get", params=query)
+    answer = httpx.get(f"{live.mlflow_tracking_uri}/api/2.0/mlflow/model-versions/get", params=query, timeout=60)
     return answer.raise_for_status().json()["model_version"]["description"]
 
 

@@ -77,7 +77,7 @@ class Clone:
         environment = os.environ | plain | {"PYTHONPATH": str(self.root)}
         command = [sys.executable, *arguments]
         return subprocess.run(
-            command, cwd=self.root, env=environment, capture_output=True, text=True, check=False, timeout=120
+            command, cwd=self.root, env=environment, capture_output=True, text=True, check=False, timeout=600
         )
 
     def change_code(self) -> None:

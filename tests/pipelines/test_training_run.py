@@ -73,7 +73,7 @@ def wrong_password(platform: Platform) -> str:
 
 def logged(platform: Platform, run_id: str) -> dict[str, Any]:
     """The MLflow run as its REST API tells it."""
-    answer = httpx.get(f"{platform.mlflow_tracking_uri}/api/2.0/mlflow/runs/get", params={"run_id": run_id})
+    answer = httpx.get(f"{platform.mlflow_tracking_uri}/api/2.0/mlflow/runs/get", params={"run_id": run_id}, timeout=60)
     run = answer.raise_for_status().json()["run"]
     data = {part: {item["key"]: item["value"] for item in items} for part, items in run["data"].items()}
     return {"status": run["info"]["status"], **data}
@@ -81,7 +81,8 @@ def logged(platform: Platform, run_id: str) -> dict[str, Any]:
 
 def artifact(platform: Platform, run_id: str, path: str) -> str:
     """An artifact of a run, as MLflow serves it."""
-    answer = httpx.get(f"{platform.mlflow_tracking_uri}/get-artifact", params={"run_uuid": run_id, "path": path})
+    asked = {"run_uuid": run_id, "path": path}
+    answer = httpx.get(f"{platform.mlflow_tracking_uri}/get-artifact", params=asked, timeout=60)
     return answer.raise_for_status().text
 
 
@@ -267,8 +268,8 @@ def test_a_step_that_is_killed_is_started_anew_and_the_run_succeeds(live: Platfo
 
 
 def kill_step(parent: int, step: str) -> bool:
-    """Kill -9 the first process of a step; whether one was found within a minute."""
-    end = time.monotonic() + 60
+    """Kill -9 the first process of a step; whether one was found within ten minutes."""
+    end = time.monotonic() + 600
     while time.monotonic() < end:
         for child in psutil.Process(parent).children(recursive=True):
             try:

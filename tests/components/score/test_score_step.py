@@ -194,10 +194,11 @@ def test_a_run_killed_while_it_writes_leaves_nothing_to_be_seen_and_the_next_one
         env=environment(live),
         stderr=subprocess.DEVNULL,
     )
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 600
     while not data_files(live):
         assert process.poll() is None
         assert time.monotonic() < limit
+        time.sleep(0.02)
     process.kill()
     assert process.wait() == -9
     left = data_files(live)
