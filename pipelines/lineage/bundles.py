@@ -10,7 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from components import contract
 from pipelines.lineage.records import BundleRecord, ServiceRecord, VariantRecord
 
-_ANSWER_SECONDS = 1.0
+# A service that is there may be slow to answer, on a machine that is busy.
+_PATIENCE = httpx.Timeout(10.0, connect=1.0)
 
 
 class BundleStore(BaseSettings):
@@ -46,7 +47,7 @@ def _bundle(source: Path) -> BundleRecord:
 def deployed(url: str) -> ServiceRecord:
     """What the service at an address says that it answers with now."""
     try:
-        with httpx.Client(base_url=url, timeout=_ANSWER_SECONDS, trust_env=False) as client:
+        with httpx.Client(base_url=url, timeout=_PATIENCE, trust_env=False) as client:
             answer = client.get("/model")
             if answer.is_server_error:
                 return ServiceRecord(url=url, silence=f"it answers {answer.status_code}: {answer.text[:200]}")

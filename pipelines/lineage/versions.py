@@ -8,8 +8,9 @@ from components.platform import Platform
 from components.score import predictions
 from pipelines.lineage.records import DataRecord, PredictionsRecord
 
-# A question is answered in seconds or not at all; writers are more patient.
-_HURRY = {"max_retries": "1", "connect_timeout": "1s", "timeout": "2s"}
+# A question is answered in seconds or not at all; writers are more patient. A store that has taken the connection is
+# there: on a busy machine it may be slow to answer.
+_HURRY = {"max_retries": "1", "connect_timeout": "1s", "timeout": "10s"}
 
 
 class StoreUnavailableError(RuntimeError):
