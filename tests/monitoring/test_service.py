@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,10 +61,9 @@ class Running:
 
 def _command_of(process: psutil.Process) -> list[str]:
     """Its words; none where it has ended, which it may do while it is looked at."""
-    try:
+    with suppress(psutil.NoSuchProcess):
         return process.cmdline()
-    except psutil.NoSuchProcess:
-        return []
+    return []
 
 
 Serve = Callable[..., Running]

@@ -208,22 +208,6 @@ def test_the_oldest_runs_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert sorted(output["parameterValues"]["Output"] for output in left) == ["b", "c"]
 
 
-def test_what_another_run_deletes_meanwhile_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in "abc":
-        (tmp_path / f"training-2026-{name}").mkdir()
-    is_dir = Path.is_dir
-
-    def is_dir_and_goes(folder: Path) -> bool:
-        found = is_dir(folder)
-        if folder.name == "training-2026-b":
-            folder.rmdir()
-        return found
-
-    monkeypatch.setattr(Path, "is_dir", is_dir_and_goes)
-    local_cache.prune(tmp_path)
-    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["training-2026-a", "training-2026-c"]
-
-
 def test_another_command_is_another_question(tmp_path: Path) -> None:
     cache = local_cache.ContentCache(tmp_path, lambda _: None)
     keys = {cache.compute_key("make", "image", [command], {}) for command in ("one", "two")}
