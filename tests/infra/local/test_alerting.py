@@ -27,7 +27,7 @@ class Webhook:
     url: str
     told: "queue.Queue[dict[str, Any]]"
 
-    def alert(self, seconds: float = 60) -> dict[str, Any]:
+    def alert(self, seconds: float = 300) -> dict[str, Any]:
         """The next alert that it is told of."""
         (alert,) = self.told.get(timeout=seconds)["alerts"]
         return alert
@@ -92,7 +92,7 @@ def alertmanager(
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.2)

@@ -33,7 +33,7 @@ def slots(clone: Layout, free_port: Callable[[], int]) -> Callable[..., dict[str
                 environment={"VERSION": version},
                 health_check={"http": [f"http://127.0.0.1:{port}/"]},
                 directory=clone.home,
-                startup_seconds=20,
+                startup_seconds=120,
             )
             for slot, port in ports.items()
         }

@@ -1,7 +1,6 @@
 """The real Postgres: made once, adopted later, and each application confined to its own database."""
 
-import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +27,8 @@ def layout(tmp_path: Path) -> Iterator[Layout]:
 
 
 @pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def port(free_port: Callable[[], int]) -> int:
+    return free_port()
 
 
 def start(layout: Layout, port: int, password: str) -> None:
@@ -52,7 +49,7 @@ def database(name: str, port: int, password: str, superuser_password: str) -> di
 
 
 def connect(port: int, user: str, password: str, name: str) -> "psycopg.Connection[Any]":
-    return psycopg.connect(host="127.0.0.1", port=port, user=user, password=password, dbname=name, connect_timeout=5)
+    return psycopg.connect(host="127.0.0.1", port=port, user=user, password=password, dbname=name, connect_timeout=60)
 
 
 def test_a_database_and_its_data_survive_an_interrupted_run_and_new_passwords(layout: Layout, port: int) -> None:

@@ -2,7 +2,6 @@
 
 import http.server
 import os
-import socket
 import sys
 import threading
 import time
@@ -20,16 +19,11 @@ from infra.local.provider import READY
 from infra.local.service import ServiceProvider, SupervisorProvider
 from infra.local.supervisor import RUNNING, Supervisor
 
+MakeProgram = Callable[..., Program]
 SERVER = (
     "import http.server, sys; "
     "http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind='127.0.0.1')"
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
@@ -48,40 +42,48 @@ def supervisor(layout: Layout) -> Supervisor:
     return started
 
 
-def a_program(layout: Layout, **changes: Any) -> Program:
-    port = changes.pop("port", None) or free_port()
-    described = {
-        "name": "web",
-        "command": [sys.executable, "-c", SERVER, str(port)],
-        "environment": {},
-        "health": {"http": [f"http://127.0.0.1:{port}/"]},
-        "directory": str(layout.home),
-        "startup_seconds": 20,
-    }
-    return Program(**{**described, **changes})
+@pytest.fixture
+def a_program(layout: Layout, free_port: Callable[[], int]) -> MakeProgram:
+    """A small server's program; what is given takes the place of what it is else."""
+
+    def make(**changes: Any) -> Program:
+        port = changes.pop("port", None) or free_port()
+        described = {
+            "name": "web",
+            "command": [sys.executable, "-c", SERVER, str(port)],
+            "environment": {},
+            "health": {"http": [f"http://127.0.0.1:{port}/"]},
+            "directory": str(layout.home),
+            "startup_seconds": 120,
+        }
+        return Program(**{**described, **changes})
+
+    return make
 
 
 def props(layout: Layout, program: Program) -> dict[str, Any]:
-    return {"root": str(layout.root), "program": {**vars(program), "startup_seconds": 20.0}}
+    return {"root": str(layout.root), "program": {**vars(program), "startup_seconds": 120.0}}
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
 
 
-def test_creating_twice_adopts_the_running_service(layout: Layout, supervisor: Supervisor) -> None:
-    described = props(layout, a_program(layout))
+def test_creating_twice_adopts_the_running_service(
+    layout: Layout, supervisor: Supervisor, a_program: MakeProgram
+) -> None:
+    described = props(layout, a_program())
     ServiceProvider().create(described)
     first = supervisor.info("web")["pid"]
     ServiceProvider().create(described)
     assert supervisor.info("web")["pid"] == first
 
 
-def test_an_update_restarts_only_what_changed(layout: Layout, supervisor: Supervisor) -> None:
-    left_alone, changed = a_program(layout, name="left-alone"), a_program(layout, name="changed")
+def test_an_update_restarts_only_what_changed(layout: Layout, supervisor: Supervisor, a_program: MakeProgram) -> None:
+    left_alone, changed = a_program(name="left-alone"), a_program(name="changed")
     for program in (left_alone, changed):
         ServiceProvider().create(props(layout, program))
     before = {name: supervisor.info(name)["pid"] for name in ("left-alone", "changed")}
@@ -93,8 +95,10 @@ def test_an_update_restarts_only_what_changed(layout: Layout, supervisor: Superv
     assert supervisor.info("left-alone")["pid"] == before["left-alone"]
 
 
-def test_a_killed_service_is_restarted_by_the_supervisor(layout: Layout, supervisor: Supervisor) -> None:
-    program = a_program(layout)
+def test_a_killed_service_is_restarted_by_the_supervisor(
+    layout: Layout, supervisor: Supervisor, a_program: MakeProgram
+) -> None:
+    program = a_program()
     ServiceProvider().create(props(layout, program))
     first = supervisor.info("web")["pid"]
     os.kill(first, 9)
@@ -102,12 +106,14 @@ def test_a_killed_service_is_restarted_by_the_supervisor(layout: Layout, supervi
     eventually(lambda: health.problem(program.health) is None)
 
 
-def test_workers_left_by_a_killed_parent_do_not_block_its_restart(layout: Layout, supervisor: Supervisor) -> None:
+def test_workers_left_by_a_killed_parent_do_not_block_its_restart(
+    layout: Layout, supervisor: Supervisor, a_program: MakeProgram, free_port: Callable[[], int]
+) -> None:
     port = free_port()
     parent = (
         f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {SERVER!r}, '{port}']); time.sleep(999)"
     )
-    program = a_program(layout, port=port, command=[sys.executable, "-c", parent])
+    program = a_program(port=port, command=[sys.executable, "-c", parent])
     ServiceProvider().create(props(layout, program))
     first = supervisor.info("web")["pid"]
     worker = psutil.Process(first).children()[0]
@@ -116,8 +122,10 @@ def test_workers_left_by_a_killed_parent_do_not_block_its_restart(layout: Layout
     eventually(lambda: health.problem(program.health) is None)
 
 
-def test_refresh_sees_a_stopped_a_changed_and_an_unhealthy_service(layout: Layout, supervisor: Supervisor) -> None:
-    program = a_program(layout)
+def test_refresh_sees_a_stopped_a_changed_and_an_unhealthy_service(
+    layout: Layout, supervisor: Supervisor, a_program: MakeProgram
+) -> None:
+    program = a_program()
     described = props(layout, program)
     provider = ServiceProvider()
     provider.create(described)
@@ -136,15 +144,19 @@ def test_refresh_sees_a_stopped_a_changed_and_an_unhealthy_service(layout: Layou
     assert not provider.diff("web", {**described, "status": READY}, described).changes
 
 
-def test_a_service_that_does_not_come_up_fails_with_the_end_of_its_log(layout: Layout, supervisor: Supervisor) -> None:
-    program = a_program(layout, command=[sys.executable, "-c", "raise SystemExit('no licence found')"])
+def test_a_service_that_does_not_come_up_fails_with_the_end_of_its_log(
+    layout: Layout, supervisor: Supervisor, a_program: MakeProgram
+) -> None:
+    program = a_program(command=[sys.executable, "-c", "raise SystemExit('no licence found')"])
     with pytest.raises(health.ServiceFailed, match=r"(?s)Service web ended each time.*no licence found"):
         ServiceProvider().create(props(layout, program))
     assert supervisor.info("web")["statename"] != RUNNING
 
 
-def test_killing_the_supervisor_and_all_services_loses_nothing(layout: Layout, supervisor: Supervisor) -> None:
-    program = a_program(layout)
+def test_killing_the_supervisor_and_all_services_loses_nothing(
+    layout: Layout, supervisor: Supervisor, a_program: MakeProgram
+) -> None:
+    program = a_program()
     ServiceProvider().create(props(layout, program))
     for process in list(processes.of_stack(layout.root)):
         process.kill()
@@ -155,9 +167,9 @@ def test_killing_the_supervisor_and_all_services_loses_nothing(layout: Layout, s
 
 
 def test_services_that_outlived_their_supervisor_are_ended_before_it_starts_again(
-    layout: Layout, supervisor: Supervisor
+    layout: Layout, supervisor: Supervisor, a_program: MakeProgram
 ) -> None:
-    program = a_program(layout)
+    program = a_program()
     ServiceProvider().create(props(layout, program))
     orphan = psutil.Process(supervisor.info("web")["pid"])
     server = int((layout.supervisor / "supervisord.pid").read_text())
@@ -169,8 +181,10 @@ def test_services_that_outlived_their_supervisor_are_ended_before_it_starts_agai
     eventually(lambda: health.problem(program.health) is None)
 
 
-def test_destroying_leaves_no_process_and_no_socket(layout: Layout, supervisor: Supervisor) -> None:
-    program = a_program(layout, files={str(layout.local / "web.yaml"): "a: 1\n"})
+def test_destroying_leaves_no_process_and_no_socket(
+    layout: Layout, supervisor: Supervisor, a_program: MakeProgram
+) -> None:
+    program = a_program(files={str(layout.local / "web.yaml"): "a: 1\n"})
     ServiceProvider().create(props(layout, program))
     ServiceProvider().delete("web", props(layout, program))
     assert not (layout.local / "web.yaml").exists()
@@ -179,7 +193,7 @@ def test_destroying_leaves_no_process_and_no_socket(layout: Layout, supervisor: 
     assert not layout.socket.exists()
 
 
-def test_a_port_held_by_somebody_else_is_named_with_its_holder(tmp_path: Path) -> None:
+def test_a_port_held_by_somebody_else_is_named_with_its_holder(tmp_path: Path, free_port: Callable[[], int]) -> None:
     server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -193,15 +207,19 @@ def test_a_port_held_by_somebody_else_is_named_with_its_holder(tmp_path: Path) -
     assert "pulumi config set port-base" in failures[0].reason
 
 
-def test_a_port_held_by_the_stack_itself_is_no_conflict(layout: Layout, supervisor: Supervisor) -> None:
+def test_a_port_held_by_the_stack_itself_is_no_conflict(
+    layout: Layout, supervisor: Supervisor, a_program: MakeProgram, free_port: Callable[[], int]
+) -> None:
     port = free_port()
-    ServiceProvider().create(props(layout, a_program(layout, port=port)))
+    ServiceProvider().create(props(layout, a_program(port=port)))
     assert ports.conflicts({"web": port}, layout.root) == []
     assert len(ports.conflicts({"web": port}, layout.root / "another-clone")) == 1
 
 
-def test_control_files_are_private_to_their_user(layout: Layout, supervisor: Supervisor) -> None:
-    ServiceProvider().create(props(layout, a_program(layout, environment={"PASSWORD": "s3cr%et"})))
+def test_control_files_are_private_to_their_user(
+    layout: Layout, supervisor: Supervisor, a_program: MakeProgram
+) -> None:
+    ServiceProvider().create(props(layout, a_program(environment={"PASSWORD": "s3cr%et"})))
     files = [layout.supervisor / "supervisord.conf", layout.supervisor / "programs" / "web.conf", layout.socket]
     assert [oct(file.stat().st_mode & 0o077) for file in files] == ["0o0"] * 3
     process = psutil.Process(supervisor.info("web")["pid"])
