@@ -23,6 +23,12 @@ from serving.settings import ServingSettings
 from serving.traffic import TrafficFile
 
 
+class Server(ThreadingHTTPServer):
+    """One that lets as many wait as a service of the world would: a busy machine is slow to take connections."""
+
+    request_queue_size = 128
+
+
 class FeatureServer:
     """Answers like Feast's feature server: zone features are the zone's number, pair features the pair's.
 
@@ -37,7 +43,7 @@ class FeatureServer:
         self.unknown: set[int] = set()
         self.broken: tuple[int, bytes] | None = None
         self.asked: list[dict[str, Any]] = []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server = Server(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
