@@ -68,7 +68,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Any]:
     yield running
     with running.connect() as connection:
         for name in (*APPLICATIONS, "log_lock"):
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
             connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
         connection.execute("ALTER DATABASE postgres OWNER TO postgres")
         connection.execute("GRANT CONNECT, TEMPORARY ON DATABASE postgres TO PUBLIC")

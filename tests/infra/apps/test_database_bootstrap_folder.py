@@ -48,7 +48,7 @@ def plan(secrets: Path, postgres: Any, object_store: Any) -> Any:
     )
     with postgres.connect() as connection:
         for name in ("mlflow", "feast", "pipelines", "log_lock"):
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         for name in ("mlflow", "feast", "pipelines", "log_lock"):
             connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
         connection.execute("GRANT CONNECT, TEMPORARY ON DATABASE postgres TO PUBLIC")
