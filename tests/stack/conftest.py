@@ -7,12 +7,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
+import psutil
 import pytest
 
 from infra.local import processes
@@ -140,15 +141,24 @@ class Clone:
                     thread.join()
 
     @staticmethod
-    def eventually(condition: Callable[[], bool], seconds: float = 120) -> None:
+    def eventually(condition: Callable[[], bool], seconds: float = 300) -> None:
         """Return once the condition holds; fail when time is up."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, "it did not happen in time"
             time.sleep(0.2)
 
-    def processes(self) -> list[Any]:
-        return list(processes.of_stack(self.path))
+    def processes(self, service: str | None = None) -> list[Any]:
+        """All its processes, or those of one service."""
+        return list(processes.of_stack(self.path, service))
+
+    def each_process(self, ask: Callable[[Any], Any]) -> dict[int, Any]:
+        """What each process answers, by number. Some live shortly, as those of Postgres do: they are left out."""
+        answers = {}
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                answers[process.pid] = ask(process)
+        return answers
 
 
 def free_port_base() -> int:

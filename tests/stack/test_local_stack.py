@@ -38,8 +38,8 @@ def test_typed_by_hand_pulumi_sees_the_same_stack(stack: Any) -> None:
 def test_everything_listens_on_loopback_only(stack: Any) -> None:
     listening = [
         connection.laddr
-        for process in stack.processes()
-        for connection in process.net_connections(kind="inet")
+        for connections in stack.each_process(lambda process: process.net_connections(kind="inet")).values()
+        for connection in connections
         if connection.status == psutil.CONN_LISTEN
     ]
     assert len(listening) >= len(stack.services) - 1
@@ -48,7 +48,9 @@ def test_everything_listens_on_loopback_only(stack: Any) -> None:
 
 def test_prometheus_scrapes_every_service_that_has_metrics(stack: Any) -> None:
     def states() -> dict[str, str]:
-        answer = httpx.get(f"{stack.platform()['KEELSON_PROMETHEUS_URL']}/api/v1/query", params={"query": "up"})
+        answer = httpx.get(
+            f"{stack.platform()['KEELSON_PROMETHEUS_URL']}/api/v1/query", params={"query": "up"}, timeout=60
+        )
         return {row["metric"]["job"]: row["value"][1] for row in answer.json()["data"]["result"]}
 
     wanted = dict.fromkeys(("prometheus", "alertmanager", "mlflow", "feast", "serving", "monitor"), "1")
@@ -67,7 +69,7 @@ def test_user_interfaces_show_the_project(stack: Any) -> None:
 def test_bad_input_is_422_and_names_the_field(stack: Any) -> None:
     url = f"{stack.platform()['KEELSON_SERVING_URL']}/predict"
     for field, value in (("PULocationID", 999), ("trip_distance", -1), ("tpep_pickup_datetime", "yesterday")):
-        refused = httpx.post(url, json={**stack.trip, field: value})
+        refused = httpx.post(url, json={**stack.trip, field: value}, timeout=60)
         assert refused.status_code == 422, refused.text
         assert field in refused.text
 
@@ -75,16 +77,16 @@ def test_bad_input_is_422_and_names_the_field(stack: Any) -> None:
 def test_serving_is_ready_only_while_the_online_store_answers(stack: Any) -> None:
     ready = f"{stack.platform()['KEELSON_SERVING_URL']}/readyz"
     control = "supervisorctl -c .local/supervisor/supervisord.conf"
-    assert httpx.get(ready).status_code == 200
+    assert httpx.get(ready, timeout=60).status_code == 200
     stack.by_hand(f"{control} stop postgres")
     try:
-        stack.eventually(lambda: httpx.get(ready, timeout=20).status_code == 503)
+        stack.eventually(lambda: httpx.get(ready, timeout=60).status_code == 503)
         refused = stack.predict()
         assert refused.status_code == 503
-        assert httpx.get(ready.replace("readyz", "livez")).status_code == 200
+        assert httpx.get(ready.replace("readyz", "livez"), timeout=60).status_code == 200
     finally:
         stack.by_hand(f"{control} start postgres")
-    stack.eventually(lambda: httpx.get(ready, timeout=20).status_code == 200)
+    stack.eventually(lambda: httpx.get(ready, timeout=60).status_code == 200)
     assert stack.predict().status_code == 200
 
 
@@ -95,7 +97,8 @@ def test_no_password_is_in_state_logs_or_command_lines(stack: Any) -> None:
     files = [*(local / "state").rglob("*"), *(local / "logs").rglob("*"), *(local / "pipelines").rglob("*")]
     texts = {str(file): file.read_bytes() for file in files if file.is_file()}
     assert any(name.endswith("mlflow.log") for name in texts)
-    texts |= {f"pid {p.pid}": " ".join(p.cmdline()).encode() for p in stack.processes()}
+    lines = stack.each_process(lambda process: " ".join(process.cmdline()).encode())
+    texts |= {f"pid {pid}": line for pid, line in lines.items()}
     for where, text in texts.items():
         assert not any(password.encode() in text for password in passwords), f"a password is in {where}"
 
@@ -114,7 +117,7 @@ def test_a_killed_serving_worker_costs_no_more_than_the_request_in_flight(stack:
     thread = threading.Thread(target=load)
     thread.start()
     try:
-        workers = [p for p in stack.processes() if p.environ().get("KEELSON_SERVICE", "").startswith("serving-")]
+        workers = stack.processes(stack.generation())
         leaf = next(p for p in workers if not p.children() and p.parent() and p.net_connections(kind="inet"))
         time.sleep(1)
         leaf.kill()

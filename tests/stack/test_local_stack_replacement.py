@@ -34,7 +34,7 @@ def test_no_request_fails_while_a_bundle_is_replaced(stack: Any, workers: int) -
     assert len(load.answered) > 50
     stack.assert_healthy()
     assert stack.generation() != before
-    assert not [p for p in stack.processes() if p.environ().get("KEELSON_SERVICE") == before]
+    assert stack.processes(before) == []
     stack.by_hand("pulumi preview --stack local --expect-no-changes")
 
 
