@@ -96,16 +96,17 @@ def repair(layout: Layout) -> list[str]:
     """
     locks = sorted((layout.state / ".pulumi" / "locks").rglob("*.json"))
     for lock in locks:
-        holder = json.loads(lock.read_text() or "{}").get("pid", 0)
-        if psutil.pid_exists(holder) and _is_ours(psutil.Process(holder), layout):
-            raise PulumiError(f"Pulumi is already at work on this stack ({processes.describe(holder)}): wait for it.")
+        holder = _holder(lock)
+        if holder is not None and _is_ours(holder, layout):
+            who = processes.describe(holder.pid)
+            raise PulumiError(f"Pulumi is already at work on this stack ({who}): wait for it.")
     orphans = [process for process in psutil.process_iter() if _is_ours(process, layout)]
     processes.end(orphans, patience=2)
     for lock in locks:
         lock.unlink(missing_ok=True)
     halves = [file for file in (layout.state / ".pulumi").rglob("*") if file.suffix in (".tmp", ".attrs")]
     for file in halves:
-        file.unlink()
+        file.unlink(missing_ok=True)
     forgotten = _forget_pending_creates(layout)
     return (
         [f"ended {len(orphans)} leftover Pulumi processes"] * bool(orphans)
@@ -113,6 +114,14 @@ def repair(layout: Layout) -> list[str]:
         + [f"removed {len(halves)} files that Pulumi wrote beside its state"] * bool(halves)
         + [f"forgot {forgotten} creations that a killed Pulumi began"] * bool(forgotten)
     )
+
+
+def _holder(lock: Path) -> psutil.Process | None:
+    """Who took a lock; None where it has ended. A Pulumi that ends while this looks takes its lock with it."""
+    try:
+        return psutil.Process(json.loads(lock.read_text() or "{}").get("pid", 0))
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        return None
 
 
 def _forget_pending_creates(layout: Layout) -> int:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -32,7 +33,7 @@ def a_lock(layout: Layout, pid: int) -> Path:
 
 def a_pulumi_process(layout: Layout) -> "subprocess.Popen[bytes]":
     """A stand-in that the repair must recognise: Pulumi's environment and a plugin's command line."""
-    command = [sys.executable, "-c", "import time; time.sleep(60)", "pulumi.dynamic"]
+    command = [sys.executable, "-c", "import time; time.sleep(600)", "pulumi.dynamic"]
     started = subprocess.Popen(command, env={**os.environ, "PULUMI_HOME": str(layout.pulumi_home)})
     while b"PULUMI_HOME" not in Path(f"/proc/{started.pid}/environ").read_bytes():
         time.sleep(0.01)
@@ -51,6 +52,20 @@ def test_a_lock_whose_number_went_to_another_process_is_removed(layout: Layout) 
     lock = a_lock(layout, os.getpid())
     pulumi_cli.repair(layout)
     assert not lock.exists()
+
+
+def test_a_lock_that_its_holder_gives_back_while_it_is_looked_at_is_no_fault(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = a_lock(layout, os.getpid())
+    read = Path.read_text
+
+    def given_back(self: Path, *args: Any, **kwargs: Any) -> str:
+        lock.unlink(missing_ok=True)
+        return read(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "read_text", given_back)
+    pulumi_cli.repair(layout)
 
 
 def test_a_pulumi_at_work_is_named_and_not_disturbed(layout: Layout) -> None:
