@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pulumi
 from psycopg import sql
 from pulumi.dynamic import Resource
 
+from infra.local import processes
 from infra.local.layout import Layout
 from infra.local.ports import HOST
 from infra.local.provider import READY, LocalProvider
@@ -85,7 +87,7 @@ class DataFolderProvider(LocalProvider):
 def _initialise(folder: Path, password: str) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for abandoned in folder.parent.glob(f"{_DRAFT}*"):
-        shutil.rmtree(abandoned)
+        _remove_abandoned(abandoned)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_DRAFT))
     try:
         with tempfile.NamedTemporaryFile("w", dir=folder.parent) as secret:
@@ -101,6 +103,19 @@ def _initialise(folder: Path, password: str) -> None:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def _remove_abandoned(draft: Path) -> None:
+    """Remove what a killed run left half made. Its initdb may have outlived it, and would go on making files."""
+    processes.end([process for process in psutil.process_iter() if _works_on(process, draft)])
+    shutil.rmtree(draft)
+
+
+def _works_on(process: psutil.Process, draft: Path) -> bool:
+    try:
+        return process.cwd() == str(draft) or str(draft) in process.cmdline()
+    except psutil.Error:
+        return False
 
 
 def _check_version(folder: Path) -> None:

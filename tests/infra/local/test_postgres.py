@@ -1,5 +1,7 @@
 """The real Postgres: made once, adopted later, and each application confined to its own database."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -104,3 +106,18 @@ def test_an_interrupted_initialisation_leaves_nothing_that_is_taken_for_data(lay
     start(layout, port, "super")
     assert not abandoned.exists()
     assert sorted(path.name for path in layout.data.iterdir()) == ["postgres"]
+
+
+def test_an_initialisation_that_goes_on_without_its_pulumi_is_ended_before_the_next(layout: Layout, port: int) -> None:
+    abandoned = layout.data / ".postgres-killed"
+    abandoned.mkdir(parents=True)
+    go_on = "import itertools, pathlib\nfor n in itertools.count(): pathlib.Path(f'{n}').mkdir(); print(flush=True)"
+    orphan = subprocess.Popen([sys.executable, "-c", go_on], cwd=abandoned, stdout=subprocess.PIPE)
+    with orphan:
+        assert orphan.stdout is not None
+        orphan.stdout.readline()
+        try:
+            start(layout, port, "super")
+        finally:
+            orphan.kill()
+    assert not abandoned.exists()
