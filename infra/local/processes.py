@@ -9,6 +9,7 @@ import psutil
 # Carried by the supervisor and all that it starts; the value is the clone's path.
 ROOT_MARKER = "KEELSON_STACK_ROOT"
 SERVICE_MARKER = "KEELSON_SERVICE"
+_KILLED_SECONDS = 30
 
 
 def belongs_to(pid: int, root: Path, service: str | None = None) -> bool:
@@ -38,7 +39,8 @@ def end(victims: list[psutil.Process], patience: float = 10.0) -> list[psutil.Pr
     _, alive = psutil.wait_procs(victims, timeout=patience)
     for process in alive:
         _signal(process, terminate=False)
-    _, alive = psutil.wait_procs(alive, timeout=5)
+    # The system may be long about it: what was killed gives its memory back first, and its last write must end.
+    _, alive = psutil.wait_procs(alive, timeout=_KILLED_SECONDS)
     return alive
 
 

@@ -17,12 +17,16 @@ from infra.local import processes
 from infra.local.layout import Layout
 from infra.local.program import Program, program_config, supervisor_environment, supervisord_config
 
+_SHUTS_DOWN = 6
 _NO_SUCH_PROGRAM = 10
 _ALREADY_ADDED = 90
 _ALREADY_STARTED = 60
 _NOT_RUNNING = 70
 
 RUNNING, STARTING, FATAL, MISSING = "RUNNING", "STARTING", "FATAL", "MISSING"
+
+# Importing the supervisor takes a second; on a machine that is busy with something else it takes many.
+_START_SECONDS = 60
 
 
 class SupervisorError(RuntimeError):
@@ -41,17 +45,22 @@ class Supervisor:
         self._around = around
 
     def is_running(self) -> bool:
-        """Whether it answers on its socket."""
+        """Whether it answers on its socket, and is not on its way down."""
         try:
             return self._rpc.getState()["statename"] == "RUNNING"
         except (OSError, http.client.HTTPException):
             return False
+        except xmlrpc.client.Fault as fault:
+            # While it shuts down it refuses to say even that.
+            if fault.faultCode == _SHUTS_DOWN:
+                return False
+            raise
 
     def ensure_running(self) -> None:
         """Start it unless it runs. Services that outlived a killed supervisor are ended first.
 
         Raises:
-            SupervisorError: It does not answer within 10 s; its log's path is in the message.
+            SupervisorError: It does not answer within a minute; its log's path is in the message.
         """
         if self.is_running():
             return
@@ -78,7 +87,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + _START_SECONDS
         while not self.is_running():
             if started.poll() or time.monotonic() > deadline:
                 said = begun.read_text()[-500:]

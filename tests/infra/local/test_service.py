@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import signal
 import sys
 import threading
 import time
@@ -142,6 +143,18 @@ def test_refresh_sees_a_stopped_a_changed_and_an_unhealthy_service(
     provider.update("web", {**described, "status": "stopped"}, described)
     assert provider.observe(described) == READY
     assert not provider.diff("web", {**described, "status": READY}, described).changes
+
+
+def test_a_supervisor_on_its_way_down_is_not_taken_for_a_running_one(
+    layout: Layout, supervisor: Supervisor, a_program: MakeProgram
+) -> None:
+    # What asks it to end does not end it.
+    ServiceProvider().create(props(layout, a_program(stop_signal="CONT")))
+    eventually(lambda: supervisor.info("web")["statename"] == RUNNING)
+    os.kill(int((layout.supervisor / "supervisord.pid").read_text()), signal.SIGTERM)
+    eventually(lambda: not supervisor.is_running())
+    assert layout.socket.exists()
+    assert supervisor.programs() == []
 
 
 def test_a_service_that_does_not_come_up_fails_with_the_end_of_its_log(
