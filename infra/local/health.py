@@ -33,7 +33,10 @@ def problem(health: Mapping[str, Any]) -> str | None:
             return f"{address}: HTTP {answer.status_code}"
     if "command" not in health:
         return None
-    done = subprocess.run(health["command"], capture_output=True, text=True, timeout=_TRY_SECONDS, check=False)
+    try:
+        done = subprocess.run(health["command"], capture_output=True, text=True, timeout=_TRY_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return f"{health['command'][0]} did not end in {_TRY_SECONDS:g} s"
     return None if done.returncode == 0 else (done.stdout + done.stderr).strip()[-200:]
 
 

@@ -157,6 +157,11 @@ def test_a_supervisor_on_its_way_down_is_not_taken_for_a_running_one(
     assert supervisor.programs() == []
 
 
+def test_a_check_that_does_not_end_is_a_fault_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_TRY_SECONDS", 0.2)
+    assert health.problem({"command": ["sleep", "60"]}) == "sleep did not end in 0.2 s"
+
+
 def test_a_service_that_does_not_come_up_fails_with_the_end_of_its_log(
     layout: Layout, supervisor: Supervisor, a_program: MakeProgram
 ) -> None:
