@@ -18,6 +18,8 @@ from infra.local import pulumi_cli
 from infra.local.layout import Layout
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# It ends once what it has asked is answered.
+_STOP_SECONDS = 120
 
 
 class ClientFailed(RuntimeError):
@@ -75,6 +77,9 @@ def beside(
         arguments: Of it.
         variables: Of its environment, beside those of the stack.
         niceness: By how much it goes behind others, 0 to 19.
+
+    Raises:
+        ClientFailed: It said nothing.
     """
     command = ["nice", "-n", str(niceness), str(layout.python), "-m", module, *arguments]
     process = subprocess.Popen(
@@ -82,10 +87,24 @@ def beside(
     )
     try:
         yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        told, _ = process.communicate(timeout=60)
-        said.update(json.loads(told.splitlines()[-1]))
+    except BaseException:
+        # It may have ended, or not have begun to listen: what went wrong in the block is told, not what comes of that.
+        _stopped(process)
+        raise
+    told = _stopped(process).strip().splitlines()
+    if not told:
+        raise ClientFailed(f"`python -m {module}` ended with exit code {process.returncode} and said nothing")
+    said.update(json.loads(told[-1]))
+
+
+def _stopped(process: "subprocess.Popen[str]") -> str:
+    """What a process has said, which is told to stop, and made to where it does not."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        return process.communicate(timeout=_STOP_SECONDS)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.communicate()[0]
 
 
 def main() -> None:
