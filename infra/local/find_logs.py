@@ -29,7 +29,15 @@ _SECONDS = 10
 def files(layout: Layout) -> list[Path]:
     """All logs and journals, rotated ones before those that follow them."""
     logs = [*layout.logs.glob("*.log*"), *(layout.pipeline_root / "logs").glob("*.log")]
-    return sorted([*logs, *layout.predictions.glob("*.jsonl")], key=lambda file: file.stat().st_mtime)
+    return sorted([*logs, *layout.predictions.glob("*.jsonl")], key=_written)
+
+
+def _written(file: Path) -> float:
+    """When a file was written to last; 0 where it was rotated away a moment ago."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def lines_about(files: list[Path], identity: str) -> Iterator[tuple[Path, str]]:

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -25,9 +26,11 @@ def written(clone: Layout) -> Layout:
         clone.predictions / "predictions-1.jsonl": '{"request_id":"r-123","index":0}\n{"request_id":"0r-123"}\n',
         clone.pipeline_root / "logs" / f"{RUN}.log": f'{{"run": "{RUN}", "run_id": "{RUN_ID}", "step": "ingest"}}\n',
     }
-    for file, content in logs.items():
+    for minute, (file, content) in enumerate(logs.items()):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
+        # Many file systems tell files of the same few milliseconds not apart.
+        os.utime(file, (60 * minute, 60 * minute))
     return clone
 
 
@@ -35,6 +38,11 @@ def test_lines_of_a_request_come_from_proxy_service_and_journal(written: Layout)
     found = [(file.name, json.loads(line)) for file, line in find_logs.lines_about(find_logs.files(written), "r-123")]
     assert [name for name, _ in found] == ["serving.log.1", "serving.log", "serving-a.log", "predictions-1.jsonl"]
     assert {line["request_id"] for _, line in found} == {"r-123"}
+
+
+def test_a_file_that_is_rotated_away_meanwhile_is_passed_over(written: Layout) -> None:
+    (written.logs / "mlflow.log.3").symlink_to("nowhere")
+    assert len(list(find_logs.lines_about(find_logs.files(written), "r-123"))) == 4
 
 
 @pytest.mark.parametrize("identity", [RUN_ID, RUN])
