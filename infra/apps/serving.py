@@ -11,7 +11,7 @@ from infra.apps.environment import JOURNALS_GO_AT_ONCE, NO_TELEMETRY
 from infra.apps.foundation import Foundation
 from infra.apps.workload import Check, Probes, SecretKey, Size, Workload
 from infra.settings.services import ServiceSettings
-from infra.settings.traffic import content
+from infra.settings.traffic import FeatureLookup, content
 
 NAME = NAMESPACE = "serving"
 PORT = 3000
@@ -95,7 +95,7 @@ def collector(image: pulumi.Input[str], foundation: Foundation) -> Workload:
     )
 
 
-def workload(image: pulumi.Input[str]) -> Workload:
+def workload(image: pulumi.Input[str], lookup: FeatureLookup) -> Workload:
     """The bundle's server, which is given no credentials."""
     return Workload(
         namespace=NAMESPACE,
@@ -113,6 +113,7 @@ def workload(image: pulumi.Input[str]) -> Workload:
             "BENTOML_HOME": _HOME,
             "BENTOML_PORT": str(PORT),
             "KEELSON_FEAST_SERVER_URL": address("feast", "feast", 6566),
+            "KEELSON_FEATURE_LOOKUP": lookup,
             "KEELSON_TRAFFIC_FILE": f"{_TRAFFIC_FOLDER}/{_TRAFFIC_FILE}",
             "KEELSON_PREDICTION_LOG": _PREDICTIONS,
         },
@@ -153,10 +154,11 @@ class Serving(pulumi.ComponentResource):
                 data={} if settings.traffic is None else {_TRAFFIC_FILE: content(settings.traffic)},
                 opts=child,
             )
+            server = workload(bundle_image(repository, settings.bundle), settings.feature_lookup)
             CanaryServer(
                 f"{name}-server",
                 # Beside it runs what collects its log.
-                replace(workload(bundle_image(repository, settings.bundle)), beside=collector(image, foundation)),
+                replace(server, beside=collector(image, foundation)),
                 replicas=settings.replicas,
                 most=settings.replicas * _MOST_PER_LEAST if settings.replicas > 1 else None,
                 opts=child,

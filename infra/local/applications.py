@@ -15,6 +15,7 @@ from infra.local.proxy import proxy_config
 from infra.local.service import described
 from infra.settings.monitor import MonitorSettings
 from infra.settings.monitor import environment as monitor_environment
+from infra.settings.traffic import FeatureLookup
 
 ARTIFACTS_BUCKET = "keelson-artifacts"
 DATA_BUCKET = "keelson-data"
@@ -147,7 +148,9 @@ def proxy(layout: Layout, port: int, health_port: int) -> dict[str, Any]:
     )
 
 
-def serving(layout: Layout, slot: str, port: int, *, bundle: str, workers: int, feature_server: str) -> dict[str, Any]:
+def serving(
+    layout: Layout, slot: str, port: int, *, bundle: str, workers: int, feature_server: str, lookup: FeatureLookup
+) -> dict[str, Any]:
     """The deployed bundle in one slot. It starts without the registry; features come from the feature server."""
     name, version = bundle.split(":")
     return described(
@@ -160,6 +163,7 @@ def serving(layout: Layout, slot: str, port: int, *, bundle: str, workers: int, 
             # serves must have another one.
             "BENTOML_HOME": str(layout.serving / slot),
             "KEELSON_FEAST_SERVER_URL": feature_server,
+            "KEELSON_FEATURE_LOOKUP": lookup,
             "KEELSON_TRAFFIC_FILE": str(layout.traffic),
             "KEELSON_PREDICTION_LOG": str(layout.predictions),
             "BENTOML_CONFIG_OPTIONS": f"services.{name}.workers={workers}",

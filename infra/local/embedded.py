@@ -23,7 +23,7 @@ from infra.local.program import supervisor_environment
 from infra.local.proxy import Route
 from infra.local.service import Service, SupervisorResource, described
 from infra.local.traffic import Traffic
-from infra.settings import LocalSettings, TrafficSettings
+from infra.settings import LocalSettings
 from infra.settings.monitor import MonitorSettings
 from infra.tools import cache
 
@@ -59,7 +59,7 @@ class EmbeddedPlatform(pulumi.ComponentResource):
         self._monitor(settings.monitor, environment, tracking)
         self._page()
         if settings.bundle is not None:
-            self._serving(settings.bundle, settings.serving_workers, settings.traffic)
+            self._serving(settings.bundle, settings)
         EnvironmentFile("platform-env", path=self._layout.platform_env, environment=environment, opts=self._child)
         self.register_outputs({})
 
@@ -212,7 +212,7 @@ class EmbeddedPlatform(pulumi.ComponentResource):
         else:
             pulumi.log.warn("Grafana is neither on PATH nor could its release be downloaded: coming up without it.")
 
-    def _serving(self, bundle: str, workers: int, traffic: TrafficSettings | None) -> None:
+    def _serving(self, bundle: str, settings: LocalSettings) -> None:
         layout, port = self._layout, self._port
         proxy = self._service(applications.proxy(layout, port["serving"], port["serving-health"]))
         features = http(port["feast-server"])
@@ -220,7 +220,13 @@ class EmbeddedPlatform(pulumi.ComponentResource):
             slot: {
                 "upstream": f"{HOST}:{port[f'serving-{slot}']}",
                 "program": applications.serving(
-                    layout, slot, port[f"serving-{slot}"], bundle=bundle, workers=workers, feature_server=features
+                    layout,
+                    slot,
+                    port[f"serving-{slot}"],
+                    bundle=bundle,
+                    workers=settings.serving_workers,
+                    feature_server=features,
+                    lookup=settings.feature_lookup,
                 ),
             }
             for slot in SLOTS
@@ -241,9 +247,9 @@ class EmbeddedPlatform(pulumi.ComponentResource):
             health={"http": [http(port["serving"], "/readyz")]},
             opts=self._after(proxy, generation),
         )
-        if traffic is not None:
+        if settings.traffic is not None:
             # A generation that serves must know the versions that are named: the one that does comes first.
-            Traffic("serving-traffic", layout=layout, bundle=bundle, traffic=traffic, opts=self._after(route))
+            Traffic("serving-traffic", layout=layout, bundle=bundle, traffic=settings.traffic, opts=self._after(route))
 
     def _s3(self) -> dict[str, pulumi.Input[str]]:
         return {

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from infra.settings.monitor import MonitorSettings
 from infra.settings.schema import Settings
-from infra.settings.traffic import TrafficSettings
+from infra.settings.traffic import FeatureLookup, TrafficSettings
 
 # Ports that one local stack needs, counted from its port base; infra/local/ports.py hands them out.
 PORTS_PER_STACK = 20
@@ -39,7 +39,7 @@ class LocalSettings(Settings):
     traffic: Annotated[
         TrafficSettings | None, Field(description="the model versions of the deployed bundle that answer")
     ] = None
-
+    feature_lookup: FeatureLookup = "required"
     monitor: Annotated[MonitorSettings, Field(description="how the monitor watches")] = MonitorSettings()
 
     @model_validator(mode="after")

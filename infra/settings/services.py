@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from infra.settings.schema import Settings
-from infra.settings.traffic import TrafficSettings
+from infra.settings.traffic import FeatureLookup, TrafficSettings
 
 
 class Images(Settings):
@@ -39,6 +39,7 @@ class ServiceSettings(Settings):
     traffic: Annotated[
         TrafficSettings | None, Field(description="the model versions of the deployed bundle that answer")
     ] = None
+    feature_lookup: FeatureLookup = "required"
 
     @property
     def domain(self) -> str | None:

@@ -13,6 +13,13 @@ def _as_text(value: Any) -> Any:
     return str(value) if type(value) is int else value
 
 
+FeatureLookup = Annotated[
+    Literal["required", "optional", "off"],
+    Field(
+        description="without online features, requests are refused (required), or the contract's defaults stand in "
+        "(optional); off: they always do"
+    ),
+]
 ModelVersion = Annotated[str, BeforeValidator(_as_text), Field(pattern=r"^[0-9]+$")]
 
 

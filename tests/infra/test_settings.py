@@ -55,6 +55,7 @@ def test_traffic_takes_versions_as_digits_or_as_the_numbers_that_pulumi_makes_of
         ({"keelson:port-base": "80"}, ["keelson:port-base", "80", "1024"]),
         ({"keelson:port-base": "65530"}, ["keelson:port-base", "65530", "65515"]),
         ({"keelson:serving-workers": "1"}, ["keelson:serving-workers", "1", "2"]),
+        ({"keelson:feature-lookup": "maybe"}, ["keelson:feature-lookup", "'maybe'", "optional"]),
         ({"keelson:bundle": "latest"}, ["keelson:bundle", "'latest'", "serving.bundle"]),
         (traffic(mode="off"), ["keelson:traffic.champion", "missing", "model version"]),
         (traffic(champion="seven"), ["keelson:traffic.champion", "'seven'", "model version"]),

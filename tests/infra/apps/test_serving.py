@@ -6,6 +6,7 @@ from typing import Any
 
 from components.platform import TableStore
 from infra.apps.serving import BENTOML_USER, MEASURED, REQUESTS_PER_SECOND, Measured, size
+from serving.settings import FeatureLookup
 from serving.traffic import Traffic
 
 MakeAll = Callable[..., Any]
@@ -79,6 +80,12 @@ def test_what_collects_is_told_what_tables_need_and_no_more(make_all: MakeAll) -
     assert secrets == {"log-lock-database"}
     (copied,) = made.one("ExternalSecret", "log-lock-database", "serving")["spec"]["data"]
     assert copied["remoteRef"] == {"key": "keelson/log-lock-database", "property": "uri"}
+
+
+def test_the_stack_says_what_it_does_without_online_features(make_all: MakeAll) -> None:
+    assert variable(make_all(), "KEELSON_FEATURE_LOOKUP") == FeatureLookup.REQUIRED
+    for lookup in FeatureLookup:
+        assert variable(make_all(feature_lookup=lookup.value), "KEELSON_FEATURE_LOOKUP") == lookup
 
 
 def test_it_is_given_no_credentials(make_all: MakeAll) -> None:
