@@ -73,11 +73,14 @@ _RERUN = (
     Rule(groups=("batch",), resources=("jobs",), verbs=("create", "delete")),
     Rule(groups=("batch",), resources=("cronjobs",), verbs=("get", "patch")),
 )
+# Where steps of pipelines are, with Kubeflow Pipelines and without it. Who makes Jobs there can mount what they mount:
+# people only look.
+_STEPS = (_PIPELINES, "pipelines")
 _PAGES = ("mlflow", "feast", "kubeflow", "monitoring")
 
 ROLES: Mapping[str, tuple[Permission, ...]] = {
     "data-scientist": (
-        Permission(why="sees own runs and their logs", namespaces=("kubeflow",), rules=_LOOK + _RUNS),
+        Permission(why="sees own runs and their logs", namespaces=_STEPS, rules=_LOOK + _RUNS),
         Permission(why="starts and stops runs", namespaces=("kubeflow",), rules=_PIPELINE_API),
         Permission(why="opens pages and tracks experiments from a notebook", namespaces=_PAGES, rules=_FORWARD),
         Permission(why="finds the pods behind pages", namespaces=("mlflow", "feast", "monitoring"), rules=_LOOK),
@@ -86,7 +89,7 @@ ROLES: Mapping[str, tuple[Permission, ...]] = {
     "ml-engineer": (
         Permission(
             why="sees runs, features, tracking and the deployed bundle",
-            namespaces=("kubeflow", "mlflow", "feast", "serving", "monitoring"),
+            namespaces=(*_STEPS, "mlflow", "feast", "serving", "monitoring"),
             rules=_LOOK + _FORWARD,
         ),
         Permission(
@@ -97,7 +100,7 @@ ROLES: Mapping[str, tuple[Permission, ...]] = {
     ),
     "data-engineer": (
         Permission(
-            why="sees runs, features and databases' jobs", namespaces=("kubeflow", "feast", "database"), rules=_LOOK
+            why="sees runs, features and databases' jobs", namespaces=(*_STEPS, "feast", "database"), rules=_LOOK
         ),
         Permission(why="sees runs", namespaces=("kubeflow",), rules=_RUNS),
         Permission(why="starts and stops runs", namespaces=("kubeflow",), rules=_PIPELINE_API),
@@ -138,7 +141,7 @@ ROLES: Mapping[str, tuple[Permission, ...]] = {
     "reviewer": (
         Permission(
             why="sees what runs, before and after approving a change",
-            namespaces=("kubeflow", "mlflow", "feast", "serving", "monitoring"),
+            namespaces=(*_STEPS, "mlflow", "feast", "serving", "monitoring"),
             rules=_LOOK + _RUNS,
         ),
     ),
