@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help env doctor up down status train features score lineage reproduce promotions publish bundle release rollback \
 	collect forget logs demo-release demo-drift demo-calm predict edge image \
-	test test-stack test-training test-all test-release test-loop test-logs test-page test-image test-cluster cluster cluster-down cluster-secrets lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight \
+	test test-stack test-training test-all test-release test-loop test-logs test-page test-image test-admission test-cluster cluster cluster-down cluster-secrets lint bench-up bench-pipeline loadtest bench-serving bench-drift render policies scan preflight \
 	teardown sweep \
 	pause resume \
 	repository codeowners changelog hooks
@@ -92,8 +92,10 @@ test-stack: env ## Bring a whole stack up in a scratch clone, break it, and look
 	@$(PY) -m pytest -m stack tests/stack
 test-training: env ## Run whole trainings on a real platform: fail, resume, repeat, rebuild to the byte
 	@$(PY) -m pytest -m training $(ON_EVERY_CORE) --dist worksteal tests/pipelines
+test-admission: env ## Hold every stack's objects against a real API server and a real scheduler (builds them; nodes are simulated)
+	@$(PY) -m pytest -m cluster tests/cluster/test_admission.py tests/cluster/scheduling
 # What takes times has the machine for itself.
-test-all: test test-stack test-training ## Run what CI runs: the three targets above
+test-all: test test-stack test-training test-admission ## Run what CI runs: the four targets above
 test-workflows: env ## Run the workflows on this machine, failures among them, with a scratch stack for each environment
 	@$(PY) -m pytest -m workflows tests/infra/delivery
 test-release: env ## Release a better model and roll a worse one back on a scratch stack, under load

@@ -155,23 +155,36 @@ def _established(api: Api) -> set[str]:
 
 
 @pytest.fixture(scope="session")
+def image_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageStore]:
+    """An image store of the tests' own."""
+    store = ImageStore(tmp_path_factory.mktemp("images"))
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def base_image(image_store: ImageStore) -> str:
+    """A slim Debian with Python, made of Debian's packages alone."""
+    name = "localhost/keelson-base:test"
+    image_store.debian(name)
+    return name
+
+
+@pytest.fixture(scope="session")
 def bundle(
     tmp_path_factory: pytest.TempPathFactory,
+    image_store: ImageStore,
+    base_image: str,
     model_folder: Path,
     bundle_of: Callable[[Path, Mapping[str, str]], str],
 ) -> Bundle:
-    """A real bundle, its image built on a base made of Debian's packages."""
-    store, base = ImageStore(tmp_path_factory.mktemp("images")), "localhost/keelson-base:test"
+    """A real bundle and its image."""
     home = {"BENTOML_HOME": str(tmp_path_factory.mktemp("bentoml")), "BENTOML_DO_NOT_TRACK": "True"}
-    variables = {**os.environ, **home, **store.variables}
-    try:
-        store.debian(base)
-        tag = bundle_of(model_folder, variables)
-        made = Bundle(tag.partition(":")[2], tmp_path_factory.mktemp("archive") / "bundle.tar")
-        name = made.image(made.version)
-        command = [sys.executable, "-m", "serving.image", tag, "--image", name, "--base-image", base]
-        subprocess.run(command, env=variables, cwd=Path(__file__).parents[2], check=True)
-        store.save(name, made.archive)
-    finally:
-        store.close()
+    variables = {**os.environ, **home, **image_store.variables}
+    tag = bundle_of(model_folder, variables)
+    made = Bundle(tag.partition(":")[2], tmp_path_factory.mktemp("archive") / "bundle.tar")
+    name = made.image(made.version)
+    command = [sys.executable, "-m", "serving.image", tag, "--image", name, "--base-image", base_image]
+    subprocess.run(command, env=variables, cwd=Path(__file__).parents[2], check=True)
+    image_store.save(name, made.archive)
     return made

@@ -1,9 +1,10 @@
 """Stack `cluster` on a real node: images made here, objects as the program writes them, applied as the docs say."""
 
+import json
 import os
-import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from kubernetes import client as kubernetes
 from infra.cluster import api as cluster_api
 from infra.cluster import images
 from infra.cluster.api import Api
+from infra.cluster.image_store import ImageStore
 from infra.cluster.layout import ClusterLayout
 from infra.cluster.record import Nodes
 from infra.render.engine import record as recorded
@@ -21,92 +23,64 @@ from infra.render.manifests import manifests
 from infra.render.recording import Recording
 from infra.scanning.custom_resources import definitions
 from infra.self_hosted import credentials, secrets_file
+from infra.self_hosted.credentials import Secrets
 from infra.versions import versions
+from pipelines.jobs.names import DOOR, NAMESPACE, RUN, STEP, TEMPLATE
 
 Manifest = dict[str, Any]
 
+STACK = "cluster"
 ROOT = Path(__file__).parents[3]
-BASE = "localhost/keelson-base:test"
-PACKAGES = "python3,python3-venv,python3-pip,ca-certificates"
 # Where packages are got from while an image is built, as it is here.
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
-
-
-class Images:
-    """An image store of the tests' own; builds run without a container runtime."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        settings = f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/images"\nrunroot = "{folder}/run"\n'
-        (folder / "storage.conf").write_text(settings)
-        # uv trusts the machine's certificates too.
-        (folder / "uv.toml").write_text("native-tls = true\n")
-
-    def run(self, *arguments: str) -> str:
-        """Run buildah; returns the last line that it prints."""
-        variables = {"CONTAINERS_STORAGE_CONF": str(self._folder / "storage.conf"), "BUILDAH_ISOLATION": "chroot"}
-        done = subprocess.run(
-            ["buildah", *arguments], cwd=ROOT, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True
-        )
-        assert done.returncode == 0, f"buildah {arguments[0]} failed; what it said stands above"
-        return (done.stdout.strip().splitlines() or [""])[-1]
-
-    def base(self) -> None:
-        """A slim Debian with Python, made from Debian's packages alone."""
-        root, archive = self._folder / "root", self._folder / "root.tar"
-        debootstrap = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(root)]
-        subprocess.run(debootstrap, stdout=subprocess.DEVNULL, check=True)
-        left_out = [f"--exclude=./{one}" for one in ("dev/*", "proc/*", "var/cache/apt/archives/*.deb")]
-        subprocess.run(["tar", "-C", str(root), *left_out, "-cf", str(archive), "."], check=True)
-        shutil.rmtree(root)
-        container = self.run("from", "scratch")
-        self.run("add", "--quiet", container, str(archive), "/")
-        self.run("config", "--env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", container)
-        self.run("commit", "--quiet", "--rm", container, BASE)
-        archive.unlink()
-
-    def build(self, name: str, dockerfile: Path, context: Path) -> None:
-        """Build a Dockerfile on the base image."""
-        mounts = {CERTIFICATES: CERTIFICATES, str(self._folder / "uv.toml"): "/etc/uv/uv.toml"}
-        options = [f"--volume={here}:{there}:ro" for here, there in mounts.items()]
-        options += ["--build-arg", f"BASE_IMAGE={BASE}", "--file", str(dockerfile), "--tag", name]
-        self.run("build", *options, str(context))
-
-    def archive(self, name: str) -> Path:
-        """The image as a file that a node takes."""
-        file = self._folder / f"{name.replace('/', '-').replace(':', '-')}.tar"
-        self.run("push", "--quiet", name, f"docker-archive:{file}:{name}")
-        return file
-
-    def close(self) -> None:
-        """Remove all of it."""
-        subprocess.run(["umount", "--quiet", str(self._folder / "images" / "overlay")], check=False)
-        shutil.rmtree(self._folder)
+# Servers that a training talks to.
+SERVERS = ("mlflow/Deployment/mlflow", "feast/Deployment/feast", "monitoring/Deployment/monitor")
+# Steps are processes of a machine with other work to do; each imports for seconds.
+TRAINING_SECONDS = 3600
+SMALL = ("rows=4000", "seed=3", "trials=1", "tuning_seconds=20", 'families=["linear", "lightgbm"]')
+# What a step does when its orchestrator is killed.
+KILLED_AT = "build_features"
 
 
 @pytest.fixture(scope="session")
-def stack(any_kubernetes: Mapping[str, Any]) -> Recording:
+def configuration(any_kubernetes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The stack's settings; its operators come with it."""
+    return {**any_kubernetes, "keelson:operators": "installed"}
+
+
+@pytest.fixture(scope="session")
+def stack(configuration: Mapping[str, Any]) -> Recording:
     """The stack as its program describes it for the node."""
-    return recorded("cluster", any_kubernetes)
+    return recorded(STACK, configuration)
 
 
 @pytest.fixture(scope="session")
 def archives(
-    tmp_path_factory: pytest.TempPathFactory, any_kubernetes: Mapping[str, Any]
-) -> Iterator[list[Path | bytes]]:
+    tmp_path_factory: pytest.TempPathFactory,
+    configuration: Mapping[str, Any],
+    image_store: ImageStore,
+    base_image: str,
+) -> list[Path | bytes]:
     """Images of the stack: its own by its Dockerfile, the others in place of those that only a registry has."""
-    store = Images(tmp_path_factory.mktemp("images"))
-    pinned, here = versions().images, Path(__file__).parent
-    components = f"{any_kubernetes['keelson:registry']}/components:{pinned['components'].rpartition(':')[2]}"
-    store.base()
-    store.build(components, ROOT / "components" / "Dockerfile", ROOT)
-    store.build(pinned["postgres"], here / "postgres.Dockerfile", here)
+    folder, here = tmp_path_factory.mktemp("archives"), Path(__file__).parent
+    pinned = versions().images
+    components = f"{configuration['keelson:registry']}/components:{pinned['components'].rpartition(':')[2]}"
+    built = {
+        components: (ROOT / "components" / "Dockerfile", ROOT),
+        pinned["postgres"]: (here / "postgres.Dockerfile", here),
+    }
+    # uv trusts the machine's certificates too.
+    (folder / "uv.toml").write_text("native-tls = true\n")
+    mounts = {CERTIFICATES: CERTIFICATES, str(folder / "uv.toml"): "/etc/uv/uv.toml"}
+    options = [f"--volume={source}:{target}:ro" for source, target in mounts.items()]
+    found: list[Path | bytes] = []
+    for number, (name, (dockerfile, context)) in enumerate(built.items()):
+        about = ["--build-arg", f"BASE_IMAGE={base_image}", "--file", str(dockerfile), "--tag", name]
+        image_store.buildah("build", *options, *about, str(context))
+        image_store.save(name, folder / f"{number}.tar")
+        found.append(folder / f"{number}.tar")
     gateway = ROOT / ".local" / "bin" / "versitygw"
-    yield [
-        images.of_program(pinned["versitygw"], gateway, ["/bin/versitygw"]),
-        *(store.archive(name) for name in (components, pinned["postgres"])),
-    ]
-    store.close()
+    return [images.of_program(pinned["versitygw"], gateway, ["/bin/versitygw"]), *found]
 
 
 @pytest.fixture(scope="session")
@@ -128,7 +102,48 @@ def api(node: ClusterLayout) -> Api:
 
 
 @pytest.fixture(scope="session")
-def applied(api: Api, stack: Recording, eventually: Callable[..., Any]) -> Mapping[str, Manifest]:
+def secrets() -> Secrets:
+    """The values of the stack's secrets, as they are first."""
+    return credentials.make()
+
+
+@pytest.fixture(scope="session")
+def local() -> Callable[[Manifest], Manifest]:
+    """Makes an object run images that are there already: the node has no registry to ask for newer ones."""
+
+    def change(one: Manifest) -> Manifest:
+        spec = one.get("spec", {})
+        template = spec.get("jobTemplate", {}).get("spec", spec).get("template")
+        if isinstance(template, dict) and "spec" in template:
+            for container in (*template["spec"].get("initContainers", ()), *template["spec"]["containers"]):
+                container["imagePullPolicy"] = "Never"
+        return one
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def succeeded() -> Callable[[Manifest], bool]:
+    """Whether a Job has ended well; fails where it has failed for good."""
+
+    def ended(job: Manifest) -> bool:
+        conditions = {one["type"]: one for one in (job.get("status") or {}).get("conditions") or []}
+        failed = conditions.get("Failed", {"status": "False"})
+        assert failed["status"] != "True", f"{job['metadata']['name']}: {failed.get('message')}"
+        return conditions.get("Complete", {}).get("status") == "True"
+
+    return ended
+
+
+@pytest.fixture(scope="session")
+def applied(
+    api: Api,
+    stack: Recording,
+    secrets: Secrets,
+    local: Callable[[Manifest], Manifest],
+    succeeded: Callable[[Manifest], bool],
+    eventually: Callable[..., Any],
+) -> Mapping[str, Manifest]:
     """All objects by path, applied in the order of docs/any-kubernetes.md."""
     found = {path: local(yaml.safe_load(text)) for path, text in manifests(stack).items()}
     found = {path: one for path, one in sorted(found.items()) if path.startswith("kubernetes/")}
@@ -139,7 +154,7 @@ def applied(api: Api, stack: Recording, eventually: Callable[..., Any]) -> Mappi
                 api.apply(one)
 
     apply("_cluster")
-    for secret in secrets_file.manifests(stack.resources, credentials.make()):
+    for secret in secrets_file.manifests(stack.resources, secrets):
         api.apply(secret)
     apply("database", "storage")
     eventually(lambda: all(map(succeeded, api.every("batch/v1", "Job", "database"))), 600)
@@ -158,7 +173,8 @@ def ready(api: Api, applied: Mapping[str, Manifest], eventually: Callable[..., A
             found = api.get("apps/v1", kind, name, namespace)
             status = (found or {}).get("status") or {}
             generation = (found or {}).get("metadata", {}).get("generation")
-            return status.get("observedGeneration") == generation and status.get("readyReplicas") == 1
+            counts = {status.get(key) for key in ("replicas", "updatedReplicas", "readyReplicas")}
+            return status.get("observedGeneration") == generation and counts == {1}
 
         return eventually(answers, seconds)
 
@@ -199,23 +215,55 @@ def run_pod(node: ClusterLayout, api: Api, eventually: Callable[..., Any]) -> Ca
     return run
 
 
-def local(one: Manifest) -> Manifest:
-    """The object with images that are there already: the node has no registry to ask for newer ones."""
-    spec = one.get("spec", {})
-    template = spec.get("jobTemplate", {}).get("spec", spec).get("template")
-    if isinstance(template, dict) and "spec" in template:
-        for container in (*template["spec"].get("initContainers", ()), *template["spec"]["containers"]):
-            container["imagePullPolicy"] = "Never"
-    return one
+@pytest.fixture(scope="session")
+def served(ready: Callable[[str, float], bool]) -> None:
+    """The servers that a training talks to are ready."""
+    for place in SERVERS:
+        ready(place, 900)
 
 
-def succeeded(job: Manifest) -> bool:
-    """Whether a Job has ended well.
+@pytest.fixture(scope="session")
+def in_pod(served: None, run_pod: Callable[..., tuple[str, str]]) -> Callable[..., tuple[str, str]]:
+    """Runs a command in a pod that is in all else like those of a template; returns how it ended and what it said."""
 
-    Raises:
-        AssertionError: It has failed for good.
+    def run(namespace: str, template: Mapping[str, Any], *command: str) -> tuple[str, str]:
+        changed = {"command": list(command), "args": []}
+        return run_pod(namespace, template["spec"], changed, TRAINING_SECONDS, template["metadata"]["labels"])
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def asked() -> Callable[..., list[str]]:
+    """Arguments of `pipelines.submit` for a small training with further inputs."""
+    return lambda *more: ["training", *(part for one in (*SMALL, *more) for part in ("--param", one)), "--wait"]
+
+
+@pytest.fixture(scope="session")
+def steps_now(api: Api) -> Callable[[], list[str]]:
+    """Steps that have a Job, whatever run they are of."""
+    return lambda: [one["metadata"]["labels"][STEP] for one in api.every("batch/v1", "Job", NAMESPACE, RUN)]
+
+
+@pytest.fixture(scope="session")
+def trained(
+    node: ClusterLayout,
+    api: Api,
+    served: None,
+    asked: Callable[..., list[str]],
+    steps_now: Callable[[], list[str]],
+    eventually: Callable[..., Any],
+) -> tuple[dict[str, Any], str]:
+    """What a training came to that a person asked for by a kubeconfig, and its progress.
+
+    The pod that orchestrated it was killed half way.
     """
-    conditions = {one["type"]: one for one in (job.get("status") or {}).get("conditions") or []}
-    failed = conditions.get("Failed", {"status": "False"})
-    assert failed["status"] != "True", f"{job['metadata']['name']}: {failed.get('message')}"
-    return conditions.get("Complete", {}).get("status") == "True"
+    command = [sys.executable, "-m", "pipelines.submit", *asked(), "--endpoint", DOOR]
+    variables = {**os.environ, "KUBECONFIG": str(node.kubeconfig)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, env=variables, **pipes) as running:
+        eventually(lambda: KILLED_AT in steps_now() or running.poll() is not None, TRAINING_SECONDS)
+        for one in api.every("v1", "Pod", NAMESPACE, f"app.kubernetes.io/name={TEMPLATE}"):
+            api.delete(one, now=True)
+        out, progress = running.communicate(timeout=TRAINING_SECONDS)
+    return json.loads(out.splitlines()[-1]), progress

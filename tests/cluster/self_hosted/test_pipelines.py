@@ -1,11 +1,7 @@
 """A training whose steps are Jobs, on a real node within the stack's own network policies, rights and quotas."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,63 +10,12 @@ from kubernetes import client as kubernetes
 from infra.cluster import api as cluster_api
 from infra.cluster.api import Api
 from infra.cluster.layout import ClusterLayout
-from pipelines.jobs.names import COMPONENT, DOOR, NAMESPACE, RUN, STEP, TEMPLATE
+from pipelines.jobs.names import COMPONENT, NAMESPACE, STEP, TEMPLATE
 
 pytestmark = pytest.mark.cluster
 
 Manifest = dict[str, Any]
 Wait = Callable[..., Any]
-ROOT = Path(__file__).parents[3]
-# Steps are processes of a machine with other work to do; each imports for seconds.
-_SECONDS = 3600
-SMALL = ("rows=4000", "seed=3", "trials=1", "tuning_seconds=20", 'families=["linear", "lightgbm"]')
-# What a step does when its orchestrator is killed.
-KILLED_AT = "build_features"
-_SERVERS = ("mlflow/Deployment/mlflow", "feast/Deployment/feast", "monitoring/Deployment/monitor")
-
-
-def asked(*parameters: str) -> list[str]:
-    return ["training", *(part for one in (*SMALL, *parameters) for part in ("--param", one)), "--wait"]
-
-
-def steps_now(api: Api) -> list[str]:
-    """Steps that have a Job, whatever run they are of."""
-    return [one["metadata"]["labels"][STEP] for one in api.every("batch/v1", "Job", NAMESPACE, RUN)]
-
-
-@pytest.fixture(scope="module")
-def served(ready: Callable[[str, float], bool]) -> None:
-    """The servers that a training talks to are ready."""
-    for place in _SERVERS:
-        ready(place, 900)
-
-
-@pytest.fixture(scope="module")
-def in_pod(served: None, run_pod: Callable[..., tuple[str, str]]) -> Callable[..., tuple[str, str]]:
-    """Runs a command in a pod that is in all else like those of a template; returns how it ended and what it said."""
-
-    def run(namespace: str, template: Mapping[str, Any], *command: str) -> tuple[str, str]:
-        changed = {"command": list(command), "args": []}
-        return run_pod(namespace, template["spec"], changed, _SECONDS, template["metadata"]["labels"])
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def trained(node: ClusterLayout, api: Api, served: None, eventually: Wait) -> tuple[dict[str, Any], str]:
-    """What a training came to that a person asked for by a kubeconfig, and its progress.
-
-    The pod that orchestrated it was killed half way.
-    """
-    command = [sys.executable, "-m", "pipelines.submit", *asked(), "--endpoint", DOOR]
-    variables = {**os.environ, "KUBECONFIG": str(node.kubeconfig)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=ROOT, env=variables, **pipes) as running:
-        eventually(lambda: KILLED_AT in steps_now(api) or running.poll() is not None, _SECONDS)
-        for one in api.every("v1", "Pod", NAMESPACE, f"app.kubernetes.io/name={TEMPLATE}"):
-            api.delete(one, now=True)
-        out, progress = running.communicate(timeout=_SECONDS)
-    return json.loads(out.splitlines()[-1]), progress
 
 
 def test_a_training_goes_through_its_steps_as_pods_to_a_registered_model(trained: tuple[dict[str, Any], str]) -> None:
@@ -86,15 +31,17 @@ def test_a_killed_orchestrator_begins_anew_and_what_had_ended_is_not_done_again(
 ) -> None:
     told, _ = trained
     assert {"ingest", "validate"} <= set(told["cached"]), told["cached"]
-    assert KILLED_AT not in told["cached"]
+    assert "build_features" not in told["cached"]
 
 
-def test_no_job_and_no_pod_of_a_step_is_left(api: Api, trained: tuple[dict[str, Any], str], eventually: Wait) -> None:
+def test_no_job_and_no_pod_of_a_step_is_left(
+    api: Api, trained: tuple[dict[str, Any], str], steps_now: Callable[[], list[str]], eventually: Wait
+) -> None:
     label = ",".join("=".join(one) for one in COMPONENT.items())
 
     def gone() -> bool:
         pods = api.every("v1", "Pod", NAMESPACE, f"{label},{STEP}")
-        return not pods and not steps_now(api)
+        return not pods and not steps_now()
 
     assert eventually(gone, 120)
 
@@ -113,7 +60,12 @@ def test_the_model_is_champion_in_the_stacks_registry(
 
 
 def test_the_monitor_starts_a_training_and_is_told_why_kubernetes_does_not_run_a_step(
-    api: Api, trained: tuple[dict[str, Any], str], in_pod: Callable[..., tuple[str, str]], eventually: Wait
+    api: Api,
+    trained: tuple[dict[str, Any], str],
+    in_pod: Callable[..., tuple[str, str]],
+    asked: Callable[..., list[str]],
+    steps_now: Callable[[], list[str]],
+    eventually: Wait,
 ) -> None:
     """The stack has no GPU; all before is answered from the cache."""
     monitor = api.get("apps/v1", "Deployment", "monitor", "monitoring")
@@ -125,7 +77,7 @@ def test_the_monitor_starts_a_training_and_is_told_why_kubernetes_does_not_run_a
     assert "waited 120 s: FailedCreate" in told["error"]
     assert "exceeded quota: limits, requested: requests.nvidia.com/gpu=1" in told["error"]
     assert said.count("train.linear waits: FailedCreate") == 1
-    assert eventually(lambda: not steps_now(api), 120)
+    assert eventually(lambda: not steps_now(), 120)
 
 
 def test_steps_may_ask_kubernetes_for_nothing_and_orchestrators_for_no_secret(

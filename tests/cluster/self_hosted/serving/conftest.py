@@ -1,15 +1,13 @@
-"""The bundle of the stack `staging` on a real node, under Argo Rollouts' controller and Prometheus, with callers."""
+"""The bundle of stack `cluster`, under Argo Rollouts' controller and Prometheus, with callers."""
 
 import json
 import re
-import sys
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-import lightgbm
 import pytest
 import yaml
 from kubernetes import client as kubernetes
@@ -17,45 +15,36 @@ from kubernetes import client as kubernetes
 from infra.cluster import api as cluster_api
 from infra.cluster import images, operators
 from infra.cluster.api import Api
-from infra.cluster.down import take_down
 from infra.cluster.layout import ClusterLayout
-from infra.cluster.record import NODE_ADDRESS, Nodes
-from infra.render.engine import record, stack_file
+from infra.render.engine import record
 from infra.render.manifests import additions, manifests
-from infra.scanning.custom_resources import definitions
+from infra.render.recording import Recording
+from infra.self_hosted import secrets_file
+from infra.self_hosted.credentials import Secrets
 from infra.tools.program import program
-from infra.versions import versions
 from serving.trips import EXAMPLE_TRIP
 
 Manifest = dict[str, Any]
 Wait = Callable[..., Any]
 
-STACK = "staging"
 CALLERS_IMAGE = "localhost/keelson/callers:1"
 # What takes minutes by the program's constants is divided by this: pauses, the analysis's delay, intervals and windows,
 # and Prometheus' scrapes of the bundle. Nothing else of them is changed.
 PACE = 5
 REQUESTS_PER_SECOND, ROUND_SECONDS = 40, 4
 ROLLOUT = ("argoproj.io/v1alpha1", "Rollout", "serving", "serving")
-# What is applied of the stack besides what `in_force` does, in the order in which it is needed.
-MONITORED = ("PodMonitor", "PrometheusRule")
-KINDS = (
-    *MONITORED,
-    *"Role RoleBinding ConfigMap Service PodDisruptionBudget AnalysisTemplate Rollout HorizontalPodAutoscaler".split(),
-)
-# A release of LightGBM that does not do well once it has worked for a while, by the name of what is wrong with it.
-WARM_CALLS = 60
-FAULTS: Mapping[str, str] = {
-    "fails": "raise LightGBMError('a fault of the test')",
-    "slow": "time.sleep(0.4)",
-}
-FAULTY_CALL = f"""
-import itertools, time
-_calls, _called = itertools.count(), _safe_call
-def _safe_call(ret):
-    if (number := next(_calls)) > {WARM_CALLS} and number % 5 == 0:
-        {{fault}}
-    _called(ret)
+# What setting a bundle adds, or changes.
+WRITTEN = ("kubernetes/serving/", "kubernetes/monitoring/PodMonitor-serving.yaml")
+# The collector takes a minute, and has a batch to write.
+COLLECTED_SECONDS = 300
+LOGGED = """
+import json
+from components.platform import Platform
+from components.served.tables import DEGRADED, PREDICTION_LOG
+from monitoring import log_tables
+table = log_tables.existing(Platform(), PREDICTION_LOG)
+rows = [] if table is None else table.to_pyarrow_table(columns=["request_id", DEGRADED]).to_pylist()
+print(json.dumps({one["request_id"]: one[DEGRADED] for one in rows}))
 """
 
 
@@ -84,46 +73,31 @@ def at_pace(one: Manifest) -> Manifest:
     return one
 
 
-def alone(rollout: Manifest, image: str) -> Manifest:
-    """The bundle without what is not here: the feature server, the log's tables, disks, and a registry of images."""
-    spec = rollout["spec"]["template"]["spec"]
-    del spec["initContainers"]
-    (server,) = spec["containers"]
-    # In place of the stack's registry, whose address AWS gives.
-    server |= {"image": image, "imagePullPolicy": "Never"}
-    server["env"].append({"name": "KEELSON_FEATURE_LOOKUP", "value": "off"})
-    mounted = {mount["name"] for mount in server["volumeMounts"]}
-    volumes = [volume for volume in spec["volumes"] if volume["name"] in mounted]
-    spec["volumes"] = [{"name": one["name"], "emptyDir": {}} if "ephemeral" in one else one for one in volumes]
-    return rollout
-
-
-def faulty(fault: str) -> dict[str, bytes]:
-    """A LightGBM with a fault, in place of the image's own."""
-    folder = f"app/.venv/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages/lightgbm"
-    source = Path(lightgbm.__file__).with_name("basic.py").read_text() + FAULTY_CALL.format(fault=FAULTS[fault])
-    # The image's compiled file is never compared with its source: it has to go.
-    compiled = f"{folder}/__pycache__/.wh.basic.{sys.implementation.cache_tag}.pyc"
-    return {f"{folder}/basic.py": source.encode(), compiled: b""}
-
-
 @dataclass(frozen=True)
-class Stack:
+class Serving:
     """The stack's bundle on its cluster.
 
     Attributes:
-        objects: What the program writes for the stack, as the test applies it.
+        recording: The stack with it.
+        objects: What the program writes for it, as the tests apply it.
+        copies: How many pods it has: one more than by itself, so that one can be missed.
     """
 
     layout: ClusterLayout
     api: Api
+    recording: Recording
     objects: list[Manifest]
+    copies: int = 2
 
     def deploy(self, image: str) -> None:
         """What setting `bundle` to another one and `pulumi up` change."""
         made = json.loads(json.dumps(self._rollout))
         made["spec"]["template"]["spec"]["containers"][0]["image"] = image
         self.api.apply(made)
+
+    def restart(self, moment: str) -> None:
+        """Replace the bundle's pods one by one, as `kubectl argo rollouts restart` does."""
+        self.api.apply({**self._rollout, "spec": {**self._rollout["spec"], "restartAt": moment}})
 
     def rollout(self) -> Manifest:
         """The Rollout as it is."""
@@ -135,6 +109,15 @@ class Stack:
         """The bundle's pods that are not about to end."""
         found = self.api.every("v1", "Pod", "serving", "app.kubernetes.io/name=serving")
         return [one for one in found if not one["metadata"].get("deletionTimestamp")]
+
+    def ready(self) -> set[str]:
+        """Names of its pods that take requests."""
+        return {
+            one["metadata"]["name"]
+            for one in self.pods()
+            for condition in one["status"].get("conditions") or []
+            if (condition["type"], condition["status"]) == ("Ready", "True")
+        }
 
     def ask(self, question: str, **query: str) -> Any:
         """An answer of Prometheus' API, which is reached through the cluster's."""
@@ -151,54 +134,88 @@ class Stack:
         return found
 
 
-@pytest.fixture(scope="module")
-def stack(
-    new_cluster: Callable[[Nodes], ClusterLayout],
-    in_force: Callable[[Api, list[Manifest]], None],
+@pytest.fixture(scope="session")
+def serving(
+    node: ClusterLayout,
+    api: Api,
+    applied: Any,
+    trained: Any,
+    stack: Recording,
+    configuration: Mapping[str, Any],
+    secrets: Secrets,
+    local: Callable[[Manifest], Manifest],
     bundle: Any,
     eventually: Wait,
-) -> Iterator[Stack]:
-    """The cluster with what the bundle needs of the stack, and the first bundle ready."""
-    network = {"cidr": str(IPv4Network(f"{NODE_ADDRESS}/16", strict=False))}
-    config = {"keelson:bundle": bundle.tag, "keelson:network": json.dumps(network)}
-    recording = record(STACK, {**stack_file(STACK), **config})
-    written = [yaml.safe_load(text) for text in manifests(recording).values()]
-    values = {one.name: one.values for one in additions(recording)}
-    layout = new_cluster("real")
-    api = Api(layout.kubeconfig)
-    in_force(api, written)
-    for one in written:
-        if one["kind"] == "NetworkPolicy":
+) -> Serving:
+    """The first bundle, ready, in the stack whose features a training has made; seen by the stack's Prometheus."""
+    values = {one.name: one.values for one in additions(stack)}
+    operators.argo_rollouts(node, api)
+    operators.prometheus(node, api, values["kube-prometheus-stack"])
+    images.load(bundle.archive, node)
+    wanted = {
+        "keelson:bundle": bundle.tag,
+        "keelson:replicas": str(Serving.copies),
+        "keelson:feature-lookup": "optional",
+    }
+    with_bundle = record("cluster", {**configuration, **wanted})
+    for one in secrets_file.manifests(with_bundle.resources, secrets):
+        if one["metadata"]["namespace"] == "serving":
             api.apply(one)
-    for one in definitions(versions()):
-        if one["spec"]["group"] in ("argoproj.io", "monitoring.coreos.com"):
-            api.apply(one)
-    operators.argo_rollouts(layout, api)
-    operators.prometheus(layout, api, values["kube-prometheus-stack"])
-    mine = [one for one in written if one["kind"] in MONITORED or one["metadata"].get("namespace") == "serving"]
-    mine = [at_pace(one) for one in mine if one["kind"] in KINDS]
-    mine = [alone(one, bundle.image(bundle.version)) if one["kind"] == "Rollout" else one for one in mine]
-    made = Stack(layout, api, mine)
-    images.load(bundle.archive, layout)
-    for one in sorted(mine, key=lambda one: KINDS.index(one["kind"])):
+    written = {path: text for path, text in sorted(manifests(with_bundle).items()) if path.startswith(WRITTEN)}
+    made = Serving(node, api, with_bundle, [at_pace(local(yaml.safe_load(text))) for text in written.values()])
+    for one in made.objects:
         api.apply(one)
-    eventually(lambda: made.rollout().get("status", {}).get("phase") == "Healthy" and len(made.pods()) == 2, 180)
-    eventually(lambda: len(made.ask("query", query='up{namespace="serving"} == 1')["result"]) == 2, 120)
-    yield made
-    take_down(layout)
+    eventually(
+        lambda: made.rollout().get("status", {}).get("phase") == "Healthy" and len(made.ready()) == made.copies, 300
+    )
+    eventually(lambda: len(made.ask("query", query='up{namespace="serving"} == 1')["result"]) == made.copies, 120)
+    return made
 
 
-@pytest.fixture(scope="module")
-def delivered(stack: Stack, bundle: Any) -> Callable[..., str]:
-    """Hands a further bundle to the node, sound or with a fault; returns where it is."""
+@pytest.fixture(scope="session")
+def answer(serving: Serving) -> Callable[[], Mapping[str, Any]]:
+    """What a caller is told about one trip."""
+    core = kubernetes.CoreV1Api(cluster_api.connect(serving.layout.kubeconfig))
 
-    def hand_over(version: str, fault: str | None = None) -> str:
-        name = bundle.image(version)
-        more = {"etc/keelson-version": version.encode()} if fault is None else faulty(fault)
-        images.load(images.with_layer(bundle.archive, name, more), stack.layout)
-        return name
+    def ask() -> Mapping[str, Any]:
+        said: Any = core.api_client.call_api(
+            "/api/v1/namespaces/serving/services/serving:3000/proxy/predict",
+            "POST",
+            body=EXAMPLE_TRIP,
+            header_params={"Content-Type": "application/json"},
+            auth_settings=["BearerToken"],
+            _preload_content=False,
+        )
+        return json.loads(said[0].data)
 
-    return hand_over
+    return ask
+
+
+@pytest.fixture(scope="session")
+def monitoring_pod(api: Api, in_pod: Callable[..., tuple[str, str]]) -> Callable[[str], str]:
+    """Runs a program in a pod like the monitor's; returns the last line that it prints."""
+    monitor = api.get("apps/v1", "Deployment", "monitor", "monitoring")
+    assert monitor is not None
+
+    def run(program: str) -> str:
+        phase, said = in_pod("monitoring", monitor["spec"]["template"], "python", "-c", program)
+        assert phase == "Succeeded", said
+        return (said.splitlines() or [""])[-1]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def logged(monitoring_pod: Callable[[str], str]) -> Callable[[str], bool]:
+    """Waits until a request is in the tables of the log; returns whether it was answered without online features."""
+
+    def wait(request: str) -> bool:
+        deadline = time.monotonic() + COLLECTED_SECONDS
+        while (rows := json.loads(monitoring_pod(LOGGED))).get(request) is None:
+            assert time.monotonic() < deadline, f"{request} is not among {len(rows)} predictions"
+        return rows[request]
+
+    return wait
 
 
 def callers_objects() -> list[Manifest]:
@@ -249,9 +266,9 @@ def callers_objects() -> list[Manifest]:
 class Callers:
     """A pod that calls the bundle through its Service at a steady rate, whether it answers or not."""
 
-    def __init__(self, stack: Stack, eventually: Wait) -> None:
-        self._api, self._eventually = stack.api, eventually
-        self._core = kubernetes.CoreV1Api(cluster_api.connect(stack.layout.kubeconfig))
+    def __init__(self, serving: Serving, eventually: Wait) -> None:
+        self._api, self._eventually = serving.api, eventually
+        self._core = kubernetes.CoreV1Api(cluster_api.connect(serving.layout.kubeconfig))
 
     def start(self) -> None:
         """Call, and return once it is answered."""
@@ -283,11 +300,11 @@ class Callers:
         return found
 
 
-@pytest.fixture(scope="module")
-def callers(stack: Stack, eventually: Wait) -> Callers:
+@pytest.fixture(scope="session")
+def callers(serving: Serving, eventually: Wait) -> Callers:
     """Callers, once they are answered."""
     beside = {"vegeta": program("vegeta", group="load")}
-    images.load(images.of_program(CALLERS_IMAGE, Path("/bin/busybox"), ["/bin/busybox"], beside=beside), stack.layout)
-    made = Callers(stack, eventually)
+    images.load(images.of_program(CALLERS_IMAGE, Path("/bin/busybox"), ["/bin/busybox"], beside=beside), serving.layout)
+    made = Callers(serving, eventually)
     made.start()
     return made

@@ -1,56 +1,83 @@
 """The bundle on a real node: a good one replaces the old one, a bad one is taken back, and pods may end at any time."""
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import lightgbm
 import pytest
 from kubernetes import client as kubernetes
 from kubernetes.client.exceptions import ApiException
 
 from infra.apps.canary_analysis import POD_LABEL
 from infra.cluster import api as cluster_api
+from infra.cluster import images as node_images
 from infra.cluster import node
-from infra.observability import rules
-from infra.settings.cloud import STACKS
 
 pytestmark = pytest.mark.cluster
 
 Wait = Callable[..., Any]
 Manifest = dict[str, Any]
 
-COPIES = 2
 # The whole of a roll-out, at the pace of the tests.
 WHOLE_SECONDS = 400
+# A release of LightGBM that does not do well once it has worked for a while, by the name of what is wrong with it.
+WARM_CALLS = 60
+FAULTS: Mapping[str, str] = {
+    "fails": "raise LightGBMError('a fault of the test')",
+    "slow": "time.sleep(0.4)",
+}
+FAULTY_CALL = f"""
+import itertools, time
+_calls, _called = itertools.count(), _safe_call
+def _safe_call(ret):
+    if (number := next(_calls)) > {WARM_CALLS} and number % 5 == 0:
+        {{fault}}
+    _called(ret)
+"""
 
 
-def ready(stack: Any) -> set[str]:
-    """Names of the bundle's pods that take requests."""
-    return {
-        one["metadata"]["name"]
-        for one in stack.pods()
-        for condition in one["status"].get("conditions") or []
-        if (condition["type"], condition["status"]) == ("Ready", "True")
-    }
+def faulty(fault: str) -> dict[str, bytes]:
+    """A LightGBM with a fault, in place of the image's own."""
+    folder = f"app/.venv/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages/lightgbm"
+    source = Path(lightgbm.__file__).with_name("basic.py").read_text() + FAULTY_CALL.format(fault=FAULTS[fault])
+    # The image's compiled file is never compared with its source: it has to go.
+    compiled = f"{folder}/__pycache__/.wh.basic.{sys.implementation.cache_tag}.pyc"
+    return {f"{folder}/basic.py": source.encode(), compiled: b""}
+
+
+@pytest.fixture(scope="module")
+def delivered(serving: Any, bundle: Any) -> Callable[..., str]:
+    """Hands a further bundle to the node, sound or with a fault; returns where it is."""
+
+    def hand_over(version: str, fault: str | None = None) -> str:
+        name = bundle.image(version)
+        more = {"etc/keelson-version": version.encode()} if fault is None else faulty(fault)
+        node_images.load(node_images.with_layer(bundle.archive, name, more), serving.layout)
+        return name
+
+    return hand_over
 
 
 @pytest.fixture
-def whole(stack: Any, callers: Any, eventually: Wait) -> set[str]:
+def whole(serving: Any, callers: Any, eventually: Wait) -> set[str]:
     """The pods of the bundle, once all are ready and callers get nothing but answers."""
-    eventually(lambda: len(ready(stack)) == COPIES == len(stack.pods()), 90)
+    eventually(lambda: len(serving.ready()) == serving.copies == len(serving.pods()), 90)
     told = len(callers.rounds()) + 1
     eventually(lambda: len(callers.rounds()) > told, 30)
     assert set(callers.answers(told)) == {"200"}
-    return ready(stack)
+    return serving.ready()
 
 
 def test_a_killed_pod_is_replaced_and_costs_few_requests(
-    stack: Any, callers: Any, whole: set[str], eventually: Wait
+    serving: Any, callers: Any, whole: set[str], eventually: Wait
 ) -> None:
     before, victim = len(callers.rounds()), sorted(whole)[0]
-    stack.api.delete(
+    serving.api.delete(
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": victim, "namespace": "serving"}}, now=True
     )
-    eventually(lambda: victim not in (found := ready(stack)) and len(found) == COPIES, 90)
+    eventually(lambda: victim not in (found := serving.ready()) and len(found) == serving.copies, 90)
     healed = len(callers.rounds()) + 1
     eventually(lambda: len(callers.rounds()) > healed, 30)
     answers = callers.answers(before)
@@ -59,9 +86,9 @@ def test_a_killed_pod_is_replaced_and_costs_few_requests(
 
 
 @pytest.fixture
-def cordoned(stack: Any) -> Iterator[Callable[[bool], None]]:
+def cordoned(serving: Any) -> Iterator[Callable[[bool], None]]:
     """Closes the node to new pods, and opens it."""
-    core = kubernetes.CoreV1Api(cluster_api.connect(stack.layout.kubeconfig))
+    core = kubernetes.CoreV1Api(cluster_api.connect(serving.layout.kubeconfig))
 
     def set_closed(closed: bool) -> None:
         core.patch_node(node.NAME, {"spec": {"unschedulable": closed}})
@@ -70,9 +97,9 @@ def cordoned(stack: Any) -> Iterator[Callable[[bool], None]]:
     set_closed(False)
 
 
-def evict(stack: Any, name: str) -> str:
+def evict(serving: Any, name: str) -> str:
     """Ask for a pod to be moved, as `kubectl drain` does; what the API server says where it refuses."""
-    core = kubernetes.CoreV1Api(cluster_api.connect(stack.layout.kubeconfig))
+    core = kubernetes.CoreV1Api(cluster_api.connect(serving.layout.kubeconfig))
     metadata = kubernetes.V1ObjectMeta(name=name, namespace="serving")
     try:
         core.create_namespaced_pod_eviction(name, "serving", kubernetes.V1Eviction(metadata=metadata))
@@ -84,33 +111,33 @@ def evict(stack: Any, name: str) -> str:
 
 
 def test_a_node_is_drained_within_the_budget_and_no_request_fails(
-    stack: Any, callers: Any, whole: set[str], cordoned: Callable[[bool], None], eventually: Wait
+    serving: Any, callers: Any, whole: set[str], cordoned: Callable[[bool], None], eventually: Wait
 ) -> None:
     before = len(callers.rounds())
     first, second = sorted(whole)
     cordoned(True)
-    assert evict(stack, first) == ""
+    assert evict(serving, first) == ""
     # Its successor has no node to go to, so the other one stays.
-    eventually(lambda: len([one for one in stack.pods() if one["status"]["phase"] == "Pending"]) == 1, 60)
-    assert "disruption budget" in evict(stack, second)
-    assert ready(stack) == {second}
+    eventually(lambda: len([one for one in serving.pods() if one["status"]["phase"] == "Pending"]) == 1, 60)
+    assert "disruption budget" in evict(serving, second)
+    assert serving.ready() == {second}
     cordoned(False)
-    eventually(lambda: len(ready(stack)) == COPIES, 90)
-    assert evict(stack, second) == ""
-    eventually(lambda: second not in (found := ready(stack)) and len(found) == COPIES, 90)
+    eventually(lambda: len(serving.ready()) == serving.copies, 90)
+    assert evict(serving, second) == ""
+    eventually(lambda: second not in (found := serving.ready()) and len(found) == serving.copies, 90)
     told = len(callers.rounds())
     eventually(lambda: len(callers.rounds()) > told + 1, 30)
     assert set(callers.answers(before)) == {"200"}, callers.answers(before)
 
 
-def runs_of(stack: Any, image: str) -> list[Manifest]:
+def runs_of(serving: Any, image: str) -> list[Manifest]:
     """The analyses of a bundle, the oldest first."""
     (hash_,) = {
         one["metadata"]["labels"][POD_LABEL]
-        for one in stack.api.every("apps/v1", "ReplicaSet", "serving")
+        for one in serving.api.every("apps/v1", "ReplicaSet", "serving")
         if one["spec"]["template"]["spec"]["containers"][0]["image"] == image
     }
-    found = stack.api.every("argoproj.io/v1alpha1", "AnalysisRun", "serving", f"{POD_LABEL}={hash_}")
+    found = serving.api.every("argoproj.io/v1alpha1", "AnalysisRun", "serving", f"{POD_LABEL}={hash_}")
     return sorted(found, key=lambda one: one["metadata"]["creationTimestamp"])
 
 
@@ -122,34 +149,25 @@ def measured(run: Manifest) -> dict[str, list[str]]:
     }
 
 
-def images(stack: Any) -> set[str]:
-    return {one["spec"]["containers"][0]["image"] for one in stack.pods()}
+def images(serving: Any) -> set[str]:
+    return {one["spec"]["containers"][0]["image"] for one in serving.pods()}
 
 
-def phase(stack: Any) -> tuple[str, str]:
-    status = stack.rollout()["status"]
+def phase(serving: Any) -> tuple[str, str]:
+    status = serving.rollout()["status"]
     return status["phase"], status.get("message", "")
 
 
-def test_prometheus_has_every_rule_of_the_stack_and_evaluates_it(stack: Any, eventually: Wait) -> None:
-    written = {group.name for group in rules.of_cluster(STACKS["staging"]["budget"]["monthly"])}
-
-    def health() -> dict[str, set[str]]:
-        return {group["name"]: {rule["health"] for rule in group["rules"]} for group in stack.ask("rules")["groups"]}
-
-    assert eventually(lambda: health() == {name: {"ok"} for name in written}, 120)
-
-
 def test_a_good_bundle_replaces_the_old_one_and_no_request_fails(
-    stack: Any, callers: Any, delivered: Callable[..., str], eventually: Wait
+    serving: Any, callers: Any, delivered: Callable[..., str], eventually: Wait
 ) -> None:
     before, new = len(callers.rounds()), delivered("00000000000000aa")
-    stack.deploy(new)
-    eventually(lambda: phase(stack)[0] == "Progressing" or images(stack) > {new}, 30)
-    eventually(lambda: phase(stack)[0] not in ("Progressing", "Paused"), WHOLE_SECONDS)
-    assert phase(stack)[0] == "Healthy", phase(stack)
-    assert images(stack) == {new}
-    runs = runs_of(stack, new)
+    serving.deploy(new)
+    eventually(lambda: phase(serving)[0] == "Progressing" or images(serving) > {new}, 30)
+    eventually(lambda: phase(serving)[0] not in ("Progressing", "Paused"), WHOLE_SECONDS)
+    assert phase(serving)[0] == "Healthy", phase(serving)
+    assert images(serving) == {new}
+    runs = runs_of(serving, new)
     assert [run["status"]["phase"] for run in runs] == ["Successful", "Successful"]
     for run in runs:
         for name, values in measured(run).items():
@@ -159,20 +177,36 @@ def test_a_good_bundle_replaces_the_old_one_and_no_request_fails(
     assert set(callers.answers(before)) == {"200"}, callers.answers(before)
 
 
+def test_a_bundle_that_is_taken_back_half_way_goes_at_once_and_no_request_fails(
+    serving: Any, callers: Any, delivered: Callable[..., str], eventually: Wait
+) -> None:
+    """As `bundle` set to the former one does, or Argo Rollouts' undo."""
+    before, (kept,), new = len(callers.rounds()), images(serving), delivered("00000000000000bb")
+    serving.deploy(new)
+    eventually(lambda: phase(serving)[0] == "Paused" and images(serving) == {kept, new}, 120)
+    asked = len(callers.rounds()) + 1
+    eventually(lambda: len(callers.rounds()) > asked, 30)
+    serving.deploy(kept)
+    eventually(lambda: phase(serving)[0] == "Healthy" and images(serving) == {kept}, 90)
+    told = len(callers.rounds()) + 1
+    eventually(lambda: len(callers.rounds()) > told, 30)
+    assert set(callers.answers(before)) == {"200"}, callers.answers(before)
+
+
 @pytest.mark.parametrize(("fault", "metric"), [("fails", "failed-share"), ("slow", "p99-seconds")])
 def test_a_bad_bundle_is_taken_back_for_what_its_callers_saw(
-    stack: Any, callers: Any, delivered: Callable[..., str], eventually: Wait, fault: str, metric: str
+    serving: Any, callers: Any, delivered: Callable[..., str], eventually: Wait, fault: str, metric: str
 ) -> None:
-    before, stable = len(callers.rounds()), images(stack)
+    before, stable = len(callers.rounds()), images(serving)
     (kept,) = stable
     new = delivered(f"00000000{fault.encode().hex()[:8]}", fault)
-    stack.deploy(new)
-    eventually(lambda: phase(stack)[0] == "Degraded", WHOLE_SECONDS)
-    (run,) = runs_of(stack, new)
+    serving.deploy(new)
+    eventually(lambda: phase(serving)[0] == "Degraded", WHOLE_SECONDS)
+    (run,) = runs_of(serving, new)
     assert run["status"]["phase"] == "Failed"
     assert run["status"]["message"].startswith(f'Metric "{metric}" assessed Failed due to failed (2)')
-    assert metric in phase(stack)[1]
-    eventually(lambda: images(stack) == {kept}, 60)
+    assert metric in phase(serving)[1]
+    eventually(lambda: images(serving) == {kept}, 60)
     # What is left of the round in which the last of it was asked, and one more.
     told = len(callers.rounds()) + 2
     eventually(lambda: len(callers.rounds()) > told + 2, 60)
@@ -184,5 +218,5 @@ def test_a_bad_bundle_is_taken_back_for_what_its_callers_saw(
         assert failed["500"] < sum(callers.answers(before).values()) / 10
     else:
         assert failed == {}
-    stack.deploy(kept)
-    eventually(lambda: phase(stack)[0] == "Healthy", 60)
+    serving.deploy(kept)
+    eventually(lambda: phase(serving)[0] == "Healthy", 60)
