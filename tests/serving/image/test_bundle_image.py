@@ -124,14 +124,14 @@ class Running:
         spec["process"] |= {
             "terminal": False,
             "user": dict(zip(("uid", "gid"), map(int, config["User"].split(":")), strict=True)),
-            "args": [*config["Entrypoint"], *on_cluster.workload("").arguments],
+            "args": [*config["Entrypoint"], *on_cluster.workload("", "required").arguments],
             "env": [*config["Env"], *(f"{name}={value}" for name, value in variables.items())],
             "cwd": config["WorkingDir"],
             "capabilities": {},
             "noNewPrivileges": True,
         }
         spec["linux"]["namespaces"] = [part for part in spec["linux"]["namespaces"] if part["type"] != "network"]
-        pod = on_cluster.workload("")
+        pod = on_cluster.workload("", "required")
         spec["mounts"] += [volume(path, folder) for path in (*pod.scratch, *pod.disks)]
         hosts = {
             "destination": "/etc/hosts",
@@ -176,7 +176,7 @@ def wait_until_ready(url: str, log: Path) -> None:
 @pytest.fixture
 def pod_variables(feast: str) -> dict[str, str]:
     """What the cluster layer sets, for a feature server and a free port of this machine."""
-    said = on_cluster.workload("").environment
+    said = on_cluster.workload("", "required").environment
     plain = {name: value for name, value in said.items() if isinstance(value, str)}
     here = {"BENTOML_HOST": "127.0.0.1", "BENTOML_PORT": str(free_port()), "KEELSON_FEAST_SERVER_URL": feast}
     return {"HOME": "/tmp", **plain, **here}
