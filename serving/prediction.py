@@ -18,7 +18,7 @@ from serving import metrics
 from serving.manifest import Manifest
 from serving.online_features import ONLINE_FEATURES, OnlineFeatures, OnlineFeaturesUnavailableError
 from serving.outcomes import OutcomeLog
-from serving.prediction_log import PredictionLog
+from serving.prediction_log import Predicted, PredictionLog
 from serving.settings import FeatureLookup
 from serving.traffic import Assignment, TrafficFile, assign
 from serving.trips import EXAMPLE_TRIP, parse_trips
@@ -221,15 +221,17 @@ class Predictor:
             return
         try:
             self._journal.write(
-                request_id=answer.request_id,
-                variant=variant,
-                role=role,
-                model_version=version,
-                trips=answer.trips,
-                features=answer.features,
-                seconds=seconds,
-                milliseconds=elapsed * 1e3,
-                degraded=answer.degraded,
+                Predicted(
+                    request_id=answer.request_id,
+                    variant=variant,
+                    role=role,
+                    model_version=version,
+                    trips=answer.trips,
+                    features=answer.features,
+                    seconds=seconds,
+                    milliseconds=elapsed * 1e3,
+                    degraded=answer.degraded,
+                )
             )
             await self._journal.written()
         except OSError:

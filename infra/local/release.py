@@ -166,7 +166,8 @@ def finish(
     reason = f"{decision['stage']}: {'; '.join(decision['reasons'])}"
     if decision["action"] == "hold":
         console.print(f"held at {decision['stage']}: the stack stays as it is; make release begins anew")
-        print(json.dumps({"outcome": "held", "champion": champion, "tried": challenger, "reason": reason}))
+        said = {"outcome": "held", "stage": decision["stage"], "champion": champion, "tried": challenger}
+        print(json.dumps(said | {"reason": reason}))
         sys.exit(HELD)
     outcome, serves = ("released", challenger) if decision["action"] == "advance" else ("rolled back", champion)
     set_traffic(layout, {"champion": serves})

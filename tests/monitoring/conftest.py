@@ -14,7 +14,7 @@ from monitoring.bench import replay, worlds
 from monitoring.quality import ErrorReference
 from monitoring.reference import Reference
 from serving.outcomes import Outcome, OutcomeLog
-from serving.prediction_log import PredictionLog
+from serving.prediction_log import Predicted, PredictionLog
 from serving.trips import EXAMPLE_TRIP
 
 PICKUP = datetime(2026, 1, 15, 8, 30)
@@ -26,15 +26,17 @@ def predict(log: PredictionLog, request_id: str, *, trips: int = 1, role: str = 
     features = np.arange(float(trips * len(contract.MODEL_FEATURES))).reshape(trips, -1)
     features[:, -1] = np.nan
     log.write(
-        request_id=request_id,
-        variant="champion",
-        role=role,
-        model_version="9",
-        trips=[{**EXAMPLE_TRIP, contract.PICKUP_TIME: PICKUP}] * trips,
-        features=features,
-        seconds=[seconds] * trips,
-        milliseconds=0.25,
-        degraded=False,
+        Predicted(
+            request_id=request_id,
+            variant="champion",
+            role=role,
+            model_version="9",
+            trips=[{**EXAMPLE_TRIP, contract.PICKUP_TIME: PICKUP}] * trips,
+            features=features,
+            seconds=[seconds] * trips,
+            milliseconds=0.25,
+            degraded=False,
+        )
     )
 
 

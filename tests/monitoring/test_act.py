@@ -37,13 +37,14 @@ def retraining(shift: str = "model-7/1", stage: Stage = Stage.TRAINING) -> Retra
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Commands:
-    """Settings whose commands say something, after they have noted how they were called."""
+    """Settings whose commands say something, after they have noted how they were called: of a tuple one each call."""
 
     def command(name: str, says: object) -> tuple[str, ...]:
         file = tmp_path / f"{name}.py"
-        text = says if isinstance(says, str) else f"progress\n{json.dumps(says)}"
-        note = f"open({str(tmp_path / name)!r}, 'a').write(repr(sys.argv[1:]) + '\\n')"
-        file.write_text(f"import sys\n{note}\nprint({text!r})\n")
+        turns = says if isinstance(says, tuple) else (says,)
+        texts = [one if isinstance(one, str) else f"progress\n{json.dumps(one)}" for one in turns]
+        note = f"calls = open({str(tmp_path / name)!r}, 'a+')\ncalls.write(repr(sys.argv[1:]) + '\\n')\ncalls.seek(0)"
+        file.write_text(f"import sys\n{note}\nprint({texts!r}[min(len(calls.readlines()), {len(texts)}) - 1])\n")
         return (sys.executable, str(file))
 
     def made(*, train: object = ACCEPTED, release: object = RELEASED) -> MonitoringSettings:
@@ -105,6 +106,53 @@ def test_whatever_comes_of_it_ends_it(
     assert ended is not None
     assert (ended.stage, ended.result) == (Stage.ENDED, result)
     assert said in (ended.said or "")
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each wait, which takes no time."""
+    seconds: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time.sleep", seconds.append)
+    return seconds
+
+
+HELD_AT_LOAD_TEST = {
+    **RELEASED,
+    "outcome": "held",
+    "stage": "load test",
+    "reason": "load test: p99 of 90 ms, as before",
+}
+
+
+def test_a_release_that_a_busy_machine_held_is_tried_again(
+    platform: Platform, commands: Commands, waited: list[float]
+) -> None:
+    begin(platform, retraining(stage=Stage.RELEASING))
+    ended = act(platform, commands(release=(HELD_AT_LOAD_TEST, HELD_AT_LOAD_TEST, RELEASED)))
+    assert ended is not None
+    assert (ended.result, ended.said) == (Result.RELEASED, RELEASED["reason"])
+    assert waited == [60, 120]
+
+
+def test_a_machine_that_stays_busy_holds_the_release(
+    platform: Platform, commands: Commands, waited: list[float], tmp_path: Path
+) -> None:
+    begin(platform, retraining(stage=Stage.RELEASING))
+    ended = act(platform, commands(release=HELD_AT_LOAD_TEST))
+    assert ended is not None
+    assert (ended.result, ended.said) == (Result.HELD, HELD_AT_LOAD_TEST["reason"])
+    assert len(calls(tmp_path, "release")) == 6
+    assert sum(waited) == 31 * 60
+
+
+def test_a_release_that_callers_could_not_decide_is_not_tried_again(
+    platform: Platform, commands: Commands, waited: list[float]
+) -> None:
+    begin(platform, retraining(stage=Stage.RELEASING))
+    ended = act(platform, commands(release={**RELEASED, "outcome": "held", "stage": "canary 50 %"}))
+    assert ended is not None
+    assert ended.result is Result.HELD
+    assert waited == []
 
 
 def test_who_comes_back_goes_on_with_the_release(platform: Platform, commands: Commands, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from components import contract, journal
-from serving.prediction_log import PredictionLog
+from serving.prediction_log import Predicted, PredictionLog
 from serving.trips import EXAMPLE_TRIP
 
 TRIP = {**EXAMPLE_TRIP, contract.PICKUP_TIME: datetime(2026, 1, 15, 8, 30)}
@@ -25,15 +25,17 @@ def write(log: PredictionLog, request_id: str, trips: int = 1) -> None:
     features = np.arange(float(trips * len(contract.MODEL_FEATURES))).reshape(trips, -1)
     features[:, -1] = np.nan
     log.write(
-        request_id=request_id,
-        variant="challenger",
-        role="shadow",
-        model_version="9",
-        trips=[TRIP] * trips,
-        features=features,
-        seconds=[60.5] * trips,
-        milliseconds=0.25,
-        degraded=False,
+        Predicted(
+            request_id=request_id,
+            variant="challenger",
+            role="shadow",
+            model_version="9",
+            trips=[TRIP] * trips,
+            features=features,
+            seconds=[60.5] * trips,
+            milliseconds=0.25,
+            degraded=False,
+        )
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from components import contract
 from serving.outcomes import Outcome, OutcomeLog
-from serving.prediction_log import PredictionLog
+from serving.prediction_log import Predicted, PredictionLog
 from serving.release.evidence import Period, by_hour, read_evidence
 from serving.trips import EXAMPLE_TRIP
 
@@ -29,14 +29,13 @@ class Service:
     def answer(self, request: str, champion: float, challenger: float | None, **changed: Any) -> None:
         trip = {**EXAMPLE_TRIP, contract.PICKUP_TIME: changed.pop("at", EXAMPLE_TRIP[contract.PICKUP_TIME])}
         line = {"trips": [trip], "features": FEATURES, "milliseconds": 0.5, "degraded": False, **changed}
+        answer = Predicted(
+            request_id=request, variant="champion", role="answer", model_version="7", seconds=[champion], **line
+        )
+        shadow = {"variant": "challenger", "role": "shadow", "model_version": "9", "milliseconds": 0.75}
         with self.log as log:
-            log.write(
-                request_id=request, variant="champion", role="answer", model_version="7", seconds=[champion], **line
-            )
-            line |= {"milliseconds": 0.75}
-            log.write(
-                request_id=request, variant="challenger", role="shadow", model_version="9", seconds=[challenger], **line
-            )
+            log.write(answer)
+            log.write(answer._replace(**shadow, seconds=[challenger]))
 
     def end(self, request: str, seconds: float) -> None:
         self.outcomes.write([Outcome(request_id=request, duration_seconds=seconds)])
