@@ -98,6 +98,15 @@ _MODELS = Group(
             severity="warning",
             summary="A training run that the monitor started failed",
         ),
+        Alert(
+            name="ModelWaitsForRelease",
+            # Where no release command is set, as on a cluster, each good model ends so.
+            measure='increase(keelson_monitor_retrains_total{result="held"}[6h])',
+            condition="> 0",
+            minutes=0,
+            severity="warning",
+            summary="A model that was retrained passed its gates and waits for a release",
+        ),
     ),
 )
 
