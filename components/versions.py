@@ -3,7 +3,7 @@
 COMPONENT_VERSIONS: dict[str, str] = {
     "build_features": "0.1.8",
     "check_compatibility": "0.1.1",
-    "check_parity": "0.1.5",
+    "check_parity": "0.1.6",
     "compare": "1.0.6",
     "detect_skew": "0.2.1",
     "evaluate": "0.2.5",

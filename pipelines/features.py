@@ -17,7 +17,7 @@ from components.materialize.component import materialize
 from components.refuse.component import refuse
 from components.validate.component import validate
 
-VERSION = "1.1.5"
+VERSION = "1.1.6"
 
 
 def refuse_data(step: Any, origin: dict[str, Any], data_version: Any) -> None:

@@ -27,7 +27,7 @@ from components.tune.component import tune
 from components.validate.component import validate
 from pipelines.features import always, refreshed_features, refuse_data
 
-VERSION = "1.1.5"
+VERSION = "1.1.6"
 # The naive baseline is no candidate: the gate holds every model against it.
 FAMILIES = ("linear", "lightgbm", "xgboost")
 
