@@ -65,7 +65,8 @@ _SEARCH_LOGS = Permission(
     rules=(Rule(resources=("services/proxy",), verbs=("get",), names=("loki:3100",)),),
 )
 _ROLLOUTS = (
-    Rule(groups=("argoproj.io",), resources=("rollouts", "analysisruns", "analysistemplates")),
+    # Argo Rollouts' plugin shows nothing, and does not end, where it may not see experiments, though there are none.
+    Rule(groups=("argoproj.io",), resources=("rollouts", "analysisruns", "analysistemplates", "experiments")),
     Rule(groups=("argoproj.io",), resources=("rollouts", "rollouts/status"), verbs=("get", "patch", "update")),
 )
 _RAY = (Rule(groups=("ray.io",), resources=("rayclusters", "rayjobs", "rayservices"), verbs=_WRITE),)

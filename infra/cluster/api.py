@@ -54,11 +54,8 @@ class Api:
     """
 
     def __init__(self, kubeconfig: Path, acting_as: Sequence[str] = ()) -> None:
-        connection = connect(kubeconfig)
-        for header, value in zip(("Impersonate-User", "Impersonate-Group"), acting_as, strict=False):
-            connection.set_default_header(header, value)
         try:
-            self._client = DynamicClient(connection)
+            self._client = DynamicClient(connect(kubeconfig, acting_as))
         except (urllib3.exceptions.HTTPError, ApiException, DynamicApiError) as error:
             raise Unreachable(f"the cluster of {kubeconfig} does not answer: {error}") from None
 
@@ -146,16 +143,23 @@ class Api:
         return Answer(json.loads(answer.data), [text.split('"')[1] for text in warnings])
 
 
-def connect(kubeconfig: Path) -> kubernetes.ApiClient:
+def connect(kubeconfig: Path, acting_as: Sequence[str] = ()) -> kubernetes.ApiClient:
     """A connection that is tried when it is used.
+
+    Args:
+        kubeconfig: As for ``Api``.
+        acting_as: As for ``Api``.
 
     Raises:
         Unreachable: The file is not there or is no kubeconfig.
     """
     try:
-        return config.new_client_from_config(str(kubeconfig))
+        made = config.new_client_from_config(str(kubeconfig))
     except config.ConfigException as error:
         raise Unreachable(f"{kubeconfig} is no kubeconfig: {error}") from None
+    for header, value in zip(("Impersonate-User", "Impersonate-Group"), acting_as, strict=False):
+        made.set_default_header(header, value)
+    return made
 
 
 def version(kubeconfig: Path) -> str:

@@ -80,6 +80,16 @@ def test_only_ml_engineers_promote_a_bundle(api: Api) -> None:
     assert allowed == ["ml-engineer"]
 
 
+def test_ml_engineers_see_all_that_the_plugin_of_argo_rollouts_waits_for(api: Api) -> None:
+    """Its `get rollout` begins to show something when it knows all of these, and waits without end for one that is
+    refused."""
+    looked_at = {"": ["pods"], "apps": ["replicasets"], "argoproj.io": ["rollouts", "experiments", "analysisruns"]}
+    for group, resources in looked_at.items():
+        for resource in resources:
+            for verb in ("list", "watch"):
+                assert api.can("ml-engineer", verb, resource, "serving", group=group), (verb, resource)
+
+
 def test_only_platform_engineers_touch_nodes(api: Api) -> None:
     assert [role for role in PEOPLE if api.can(role, "patch", "nodes", "kubeflow")] == ["platform-engineer"]
 

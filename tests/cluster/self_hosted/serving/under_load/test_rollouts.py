@@ -10,6 +10,7 @@ import pytest
 from kubernetes import client as kubernetes
 from kubernetes.client.exceptions import ApiException
 
+from infra.apps import roles
 from infra.apps.canary_analysis import POD_LABEL
 from infra.cluster import api as cluster_api
 from infra.cluster import images as node_images
@@ -188,6 +189,44 @@ def test_a_bundle_that_is_taken_back_half_way_goes_at_once_and_no_request_fails(
     eventually(lambda: len(callers.rounds()) > asked, 30)
     serving.deploy(kept)
     eventually(lambda: phase(serving)[0] == "Healthy" and images(serving) == {kept}, 90)
+    told = len(callers.rounds()) + 1
+    eventually(lambda: len(callers.rounds()) > told, 30)
+    assert set(callers.answers(before)) == {"200"}, callers.answers(before)
+
+
+@pytest.fixture
+def tell(serving: Any) -> Callable[..., None]:
+    """Changes the Rollout's status as Argo Rollouts' plugin for kubectl does, by somebody of a role."""
+
+    def change(role: str, **status: bool) -> None:
+        acting_as = ("somebody", roles.group(role))
+        custom: Any = kubernetes.CustomObjectsApi(cluster_api.connect(serving.layout.kubeconfig, acting_as))
+        custom.patch_namespaced_custom_object_status(
+            "argoproj.io", "v1alpha1", "serving", "rollouts", "serving", {"status": status}
+        )
+
+    return change
+
+
+def test_an_ml_engineer_aborts_a_roll_out_tries_it_again_and_promotes_it_and_no_request_fails(
+    serving: Any, callers: Any, delivered: Callable[..., str], tell: Callable[..., None], eventually: Wait
+) -> None:
+    before, (kept,), new = len(callers.rounds()), images(serving), delivered("00000000000000cc")
+    serving.deploy(new)
+    eventually(lambda: phase(serving)[0] == "Paused" and images(serving) == {kept, new}, 120)
+    for other in {*roles.ROLES} - {"ml-engineer"}:
+        with pytest.raises(ApiException, match="Forbidden"):
+            tell(other, abort=True)
+    asked = len(callers.rounds()) + 1
+    eventually(lambda: len(callers.rounds()) > asked, 30)
+    tell("ml-engineer", abort=True)
+    eventually(lambda: phase(serving)[0] == "Degraded" and images(serving) == {kept}, 120)
+    assert "aborted" in phase(serving)[1]
+    assert len(serving.ready()) == serving.copies
+    tell("ml-engineer", abort=False)
+    eventually(lambda: phase(serving)[0] == "Paused" and images(serving) == {kept, new}, 120)
+    tell("ml-engineer", promoteFull=True)
+    eventually(lambda: phase(serving)[0] == "Healthy" and images(serving) == {new}, 120)
     told = len(callers.rounds()) + 1
     eventually(lambda: len(callers.rounds()) > told, 30)
     assert set(callers.answers(before)) == {"200"}, callers.answers(before)
