@@ -97,13 +97,12 @@ class ClusterApi:
         return [self._plain(one) for one in found.items]
 
     @_patient
-    def events_of(self, job: str) -> list[dict[str, Any]]:
-        """Events of a Job itself."""
-        with _told(f"events of Job {job}"):
+    def events_of(self, job: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Events of a Job itself, and not of one that had its name before."""
+        metadata = job["metadata"]
+        with _told(f"events of Job {metadata['name']}"):
             found: Any = self._core.list_namespaced_event(
-                self._namespace,
-                field_selector=f"involvedObject.kind=Job,involvedObject.name={job}",
-                _request_timeout=_PATIENCE,
+                self._namespace, field_selector=f"involvedObject.uid={metadata['uid']}", _request_timeout=_PATIENCE
             )
         return [self._plain(one) for one in found.items]
 

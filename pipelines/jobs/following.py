@@ -31,7 +31,7 @@ def follow(
         if found is None:
             return Verdict(phase="failed", said="its Job is gone: somebody has deleted it, or the run was ended")
         pods = api.pods_of(job)
-        now = verdict(found, pods, [] if pods else api.events_of(job))
+        now = verdict(found, pods, [] if pods else api.events_of(found))
         for pod in pods:
             if has_started(pod):
                 logs.read(pod["metadata"]["name"], ended=has_ended(pod))
