@@ -18,12 +18,11 @@ from pathlib import Path
 
 from components import contract
 from components.model import MANIFEST_FILE, ModelIntegrityError, file_hash, load_model, model_files, verified_hash
-from components.platform import Platform
 from components.tracking import TrackingError
 from serving.dockerfile import DOCKERFILE, docker_options, where_template_is_read
 from serving.environment import pinned_packages
 from serving.manifest import BundleError, Content, Manifest, Variant, file_hashes
-from serving.registry import RegisteredModel, UnknownVersionError, download
+from serving.registry import RegisteredModel, Registry, UnknownVersionError, download
 from serving.sources import needed_files
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -144,14 +143,14 @@ def _commit() -> str:
     return asked.stdout.strip() if asked.returncode == 0 else "unknown"
 
 
-def download_variants(champion: str, challenger: str | None, folder: Path, platform: Platform) -> list[RegisteredModel]:
+def download_variants(champion: str, challenger: str | None, folder: Path, registry: Registry) -> list[RegisteredModel]:
     """The models of a bundle.
 
     Args:
         champion: A version, or an alias.
         challenger: Likewise; None for the registry's challenger, where there is one, and ``none`` for no challenger.
         folder: Where to put the models' files.
-        platform: Names the registry.
+        registry: Where it is.
 
     Returns:
         The champion, and the challenger where it is another version.
@@ -161,11 +160,11 @@ def download_variants(champion: str, challenger: str | None, folder: Path, platf
         ModelIntegrityError: A model is not the one that was registered, or not for this contract.
         TrackingError: MLflow does not answer.
     """
-    models = [download(champion, folder / contract.CHAMPION, platform)]
+    models = [download(champion, folder / contract.CHAMPION, registry)]
     if challenger == NO_CHALLENGER:
         return models
     try:
-        beside = download(challenger or contract.CHALLENGER, folder / contract.CHALLENGER, platform)
+        beside = download(challenger or contract.CHALLENGER, folder / contract.CHALLENGER, registry)
     except UnknownVersionError:
         if challenger is not None:
             raise
@@ -183,8 +182,8 @@ def main(arguments: list[str]) -> None:
     given = parser.parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="keelson-models-") as temporary:
-            platform = Platform()  # pyright: ignore[reportCallIssue]
-            models = download_variants(given.champion, given.challenger, Path(temporary), platform)
+            registry = Registry()  # pyright: ignore[reportCallIssue]
+            models = download_variants(given.champion, given.challenger, Path(temporary), registry)
             tag = build_bundle(*models)
     except (BundleError, ModelIntegrityError, TrackingError) as error:
         sys.exit(f"no bundle was built: {error}")

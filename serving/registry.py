@@ -3,11 +3,25 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
 from components import contract
-from components.platform import Platform
 from components.recording import DATA_VERSION, download_model
 from components.tracking import Tracking
 from serving.manifest import BundleError
+
+
+class Registry(BaseSettings):
+    """Where the registry is: all that a bundle needs of a stack, so that who can reach MLflow can build one.
+
+    Raises:
+        pydantic.ValidationError: The variable is missing; the message names it.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    mlflow_tracking_uri: str = Field(validation_alias="MLFLOW_TRACKING_URI")
 
 
 class UnknownVersionError(BundleError):
@@ -31,20 +45,20 @@ class RegisteredModel:
     data_version: str
 
 
-def download(wanted: str, folder: Path, platform: Platform) -> RegisteredModel:
+def download(wanted: str, folder: Path, registry: Registry) -> RegisteredModel:
     """Download a model version.
 
     Args:
         wanted: A version number, or an alias such as ``champion``.
         folder: Where to put the model's files.
-        platform: Names the registry.
+        registry: Where it is.
 
     Raises:
         UnknownVersionError: The registry has no such version.
         components.model.ModelIntegrityError: The model is not the one that was registered, or not for this contract.
         components.tracking.TrackingError: MLflow does not answer.
     """
-    with Tracking(platform.mlflow_tracking_uri) as tracking:
+    with Tracking(registry.mlflow_tracking_uri) as tracking:
         if wanted.isdecimal():
             found = tracking.version(contract.MODEL_NAME, int(wanted))
         else:

@@ -1,6 +1,7 @@
-"""Makes the API server of a real node's own network reachable on this machine's loopback.
+"""Makes a server in a real node's own network, first of all its API server, reachable on this machine's loopback.
 
-Usage: ``python -m infra.cluster.forward PORT INNER``: 127.0.0.1:PORT out here is 127.0.0.1:INNER in there.
+Usage: ``python -m infra.cluster.forward PORT INNER``: 127.0.0.1:PORT out here is INNER in there, ``address:port``, such
+as that of a pod.
 """
 
 import asyncio
@@ -17,10 +18,11 @@ _CHUNK_BYTES = 1 << 16
 
 def main() -> None:
     """Listen out here, then go in: a socket stays in the network in which it was made."""
-    port, inner = map(int, sys.argv[1:])
-    listener = socket.create_server(("127.0.0.1", port))
+    port, inner = sys.argv[1:]
+    host, _, inner_port = inner.rpartition(":")
+    listener = socket.create_server(("127.0.0.1", int(port)))
     _enter(NETWORK_FILE)
-    asyncio.run(_serve(listener, inner))
+    asyncio.run(_serve(listener, host, int(inner_port)))
 
 
 def _enter(network: str) -> None:
@@ -31,10 +33,10 @@ def _enter(network: str) -> None:
             raise OSError(number, os.strerror(number), network)
 
 
-async def _serve(listener: socket.socket, port: int) -> None:
+async def _serve(listener: socket.socket, host: str, port: int) -> None:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+            inner_reader, inner_writer = await asyncio.open_connection(host, port)
         except OSError:
             writer.close()
             return

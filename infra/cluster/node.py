@@ -69,8 +69,8 @@ def enforcer(plan: Plan) -> Program:
 
 def forwarder(plan: Plan) -> Program:
     """Makes the API server in the node's network reachable on this machine's loopback."""
-    ports = [str(plan.record.ports.api), str(API_PORT)]
-    command = [str(plan.layout.python), "-m", "infra.cluster.forward", *ports]
+    command = [str(plan.layout.python), "-m", "infra.cluster.forward"]
+    command += [str(plan.record.ports.api), f"127.0.0.1:{API_PORT}"]
     return Program(name="forward", command=command, environment={}, health={}, directory=str(plan.layout.data))
 
 

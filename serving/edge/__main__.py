@@ -12,12 +12,11 @@ from pathlib import Path
 
 from components import contract
 from components.model import ModelIntegrityError
-from components.platform import Platform
 from components.tracking import TrackingError
 from serving.edge.export import GRAPH_FILE, ExportError, export
 from serving.edge.trees import NotExportableError
 from serving.manifest import BundleError
-from serving.registry import download
+from serving.registry import Registry, download
 
 
 def main(arguments: list[str]) -> None:
@@ -28,7 +27,7 @@ def main(arguments: list[str]) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="keelson-edge-") as temporary:
             _say(f"{contract.MODEL_NAME}: taking the {contract.CHAMPION} from the registry")
-            registered = download(contract.CHAMPION, Path(temporary), Platform())  # pyright: ignore[reportCallIssue]
+            registered = download(contract.CHAMPION, Path(temporary), Registry())  # pyright: ignore[reportCallIssue]
             _say(f"version {registered.version}: making the graph, comparing it with the bundle, measuring it")
             measured = export(registered, out)
     except (BundleError, ExportError, ModelIntegrityError, NotExportableError, OSError, TrackingError) as error:

@@ -2,18 +2,14 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components import contract
 from infra.cluster.api import Api
 from infra.cluster.down import take_down
 from infra.cluster.image_store import ImageStore
@@ -43,29 +39,6 @@ ANY_KUBERNETES = {
     "keelson:pipelines": {"step-cpu": 0.3, "step-memory": 1, "wait-minutes": 2},
     "keelson:network": {"pods": str(PODS), "services": str(SERVICES), "nodes": [f"{NODE_ADDRESS}/32"]},
 }
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """A real bundle.
-
-    Attributes:
-        version: Of its tag.
-        archive: Its image.
-    """
-
-    version: str
-    archive: Path
-
-    @property
-    def tag(self) -> str:
-        """``name:version``."""
-        return f"{contract.BUNDLE_NAME}:{self.version}"
-
-    @staticmethod
-    def image(version: str) -> str:
-        """Name of the image of a version."""
-        return f"localhost/keelson/serving:{version}"
 
 
 def wait(holds: Callable[[], Any], seconds: float = 30) -> Any:
@@ -168,23 +141,3 @@ def base_image(image_store: ImageStore) -> str:
     name = "localhost/keelson-base:test"
     image_store.debian(name)
     return name
-
-
-@pytest.fixture(scope="session")
-def bundle(
-    tmp_path_factory: pytest.TempPathFactory,
-    image_store: ImageStore,
-    base_image: str,
-    model_folder: Path,
-    bundle_of: Callable[[Path, Mapping[str, str]], str],
-) -> Bundle:
-    """A real bundle and its image."""
-    home = {"BENTOML_HOME": str(tmp_path_factory.mktemp("bentoml")), "BENTOML_DO_NOT_TRACK": "True"}
-    variables = {**os.environ, **home, **image_store.variables}
-    tag = bundle_of(model_folder, variables)
-    made = Bundle(tag.partition(":")[2], tmp_path_factory.mktemp("archive") / "bundle.tar")
-    name = made.image(made.version)
-    command = [sys.executable, "-m", "serving.image", tag, "--image", name, "--base-image", base_image]
-    subprocess.run(command, env=variables, cwd=Path(__file__).parents[2], check=True)
-    image_store.save(name, made.archive)
-    return made

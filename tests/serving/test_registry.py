@@ -11,26 +11,23 @@ import pytest
 
 from components import contract
 from components.model import ModelIntegrityError, load_model, model_files
-from components.platform import Platform
 from components.recording import DATA_VERSION, MODEL_FOLDER, MODEL_SHA256
 from components.tracking import Tracking
 from serving.manifest import BundleError, Manifest
-from serving.registry import download
+from serving.registry import Registry, download
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def variables(mlflow_server: str) -> dict[str, str]:
-    """The platform contract, of which only MLflow exists."""
-    fields = {str(field.validation_alias): field for field in Platform.model_fields.values()}
-    required = {name: "0" for name, field in fields.items() if field.is_required()}
-    return {**required, "MLFLOW_TRACKING_URI": mlflow_server}
+    """All that a bundle needs of a stack."""
+    return {"MLFLOW_TRACKING_URI": mlflow_server}
 
 
 @pytest.fixture(scope="module")
-def platform(variables: dict[str, str]) -> Platform:
-    return Platform.model_validate(variables)
+def registry(variables: dict[str, str]) -> Registry:
+    return Registry.model_validate(variables)
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +49,16 @@ def run_ids(mlflow_server: str, model_folder: Path) -> list[str]:
 
 @pytest.mark.parametrize(("wanted", "version"), [("champion", 1), ("1", 1), ("2", 2)])
 def test_a_version_is_found_by_number_and_by_alias(
-    wanted: str, version: int, platform: Platform, run_ids: list[str], tmp_path: Path
+    wanted: str, version: int, registry: Registry, run_ids: list[str], tmp_path: Path
 ) -> None:
-    model = download(wanted, tmp_path, platform)
+    model = download(wanted, tmp_path, registry)
     assert (model.version, model.run_id, model.data_version) == (str(version), run_ids[version - 1], f"{version}0")
     load_model(model.folder)
 
 
 @pytest.mark.usefixtures("run_ids")
 def test_a_model_that_is_not_the_registered_one_is_refused(
-    mlflow_server: str, platform: Platform, model_folder: Path, tmp_path: Path
+    mlflow_server: str, registry: Registry, model_folder: Path, tmp_path: Path
 ) -> None:
     """As somebody who can write to the artifacts could put another model there, with a manifest that fits it."""
     with Tracking(mlflow_server) as tracking:
@@ -70,14 +67,14 @@ def test_a_model_that_is_not_the_registered_one_is_refused(
             tracking.upload(run, model_folder / name, f"{MODEL_FOLDER}/{name}")
         version = tracking.create_version(contract.MODEL_NAME, run, MODEL_FOLDER, {MODEL_SHA256: "0" * 64}).version
     with pytest.raises(ModelIntegrityError, match=f"{load_model(model_folder).sha256}, expected 000"):
-        download(str(version), tmp_path, platform)
+        download(str(version), tmp_path, registry)
 
 
 @pytest.mark.parametrize("wanted", ["99", "nobody"])
 @pytest.mark.usefixtures("run_ids")
-def test_a_version_that_is_not_there_is_named(wanted: str, platform: Platform, tmp_path: Path) -> None:
+def test_a_version_that_is_not_there_is_named(wanted: str, registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=f"'{wanted}'"):
-        download(wanted, tmp_path, platform)
+        download(wanted, tmp_path, registry)
 
 
 def bundle(wanted: str, home: Path, variables: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:

@@ -1,19 +1,27 @@
 """The bundle of stack `cluster`, under Argo Rollouts' controller and Prometheus."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from kubernetes import client as kubernetes
 
+from components import contract
 from infra.cluster import api as cluster_api
-from infra.cluster import images, operators
+from infra.cluster import enclosure, images, operators
 from infra.cluster.api import Api
+from infra.cluster.image_store import ImageStore
 from infra.cluster.layout import ClusterLayout
 from infra.render.engine import record
 from infra.render.manifests import additions, manifests
@@ -25,6 +33,7 @@ from serving.trips import EXAMPLE_TRIP
 Manifest = dict[str, Any]
 Wait = Callable[..., Any]
 
+ROOT = Path(__file__).parents[4]
 # What takes minutes by the program's constants is divided by this: pauses, the analysis's delay, intervals and windows,
 # and Prometheus' scrapes of the bundle. Nothing else of them is changed.
 PACE = 5
@@ -67,6 +76,29 @@ def at_pace(one: Manifest) -> Manifest:
         for endpoint in spec["podMetricsEndpoints"]:
             endpoint |= {key: hastened(endpoint[key]) for key in ("interval",) if key in endpoint}
     return one
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The bundle of the champion.
+
+    Attributes:
+        version: Of its tag.
+        archive: Its image.
+    """
+
+    version: str
+    archive: Path
+
+    @property
+    def tag(self) -> str:
+        """``name:version``."""
+        return f"{contract.BUNDLE_NAME}:{self.version}"
+
+    @staticmethod
+    def image(version: str) -> str:
+        """Name of the image of a version."""
+        return f"localhost/keelson/serving:{version}"
 
 
 @dataclass(frozen=True)
@@ -131,11 +163,52 @@ class Serving:
 
 
 @pytest.fixture(scope="session")
+def registry(node: ClusterLayout, api: Api, trained: Any, free_port: Callable[[], int]) -> Iterator[str]:
+    """Address of the stack's MLflow out here once a training has registered a model there. As by `kubectl port-forward`
+    it is that of one pod."""
+    (pod,), port = api.every("v1", "Pod", "mlflow", "app.kubernetes.io/name=mlflow"), free_port()
+    command = [sys.executable, "-m", "infra.cluster.forward", str(port), f"{pod['status']['podIP']}:5000"]
+    # What enters the node's processes is a child there, which does not end with its parent.
+    with subprocess.Popen([*enclosure.inside(node), *command], cwd=ROOT, start_new_session=True) as forwarder:
+        yield f"http://localhost:{port}"
+        os.killpg(forwarder.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def bundle(
+    tmp_path_factory: pytest.TempPathFactory, image_store: ImageStore, base_image: str, registry: str, eventually: Wait
+) -> Bundle:
+    """The bundle of the champion that the stack's own training made, as docs/any-kubernetes.md says, and its image."""
+    home = {"BENTOML_HOME": str(tmp_path_factory.mktemp("bentoml")), "BENTOML_DO_NOT_TRACK": "True"}
+    variables = {**os.environ, **home, **image_store.variables, "MLFLOW_TRACKING_URI": registry}
+    eventually(lambda: answers(registry), 30)
+
+    def said(*command: str) -> Mapping[str, Any]:
+        done = subprocess.run(
+            [sys.executable, "-m", *command], env=variables, cwd=ROOT, stdout=subprocess.PIPE, check=True
+        )
+        return json.loads(done.stdout.splitlines()[-1])
+
+    tag = said("serving.bundle")["tag"]
+    made = Bundle(tag.partition(":")[2], tmp_path_factory.mktemp("archive") / "bundle.tar")
+    said("serving.image", tag, "--image", made.image(made.version), "--base-image", base_image)
+    image_store.save(made.image(made.version), made.archive)
+    return made
+
+
+def answers(url: str) -> bool:
+    """Whether a server does."""
+    try:
+        return httpx.get(f"{url}/health").is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="session")
 def serving(
     node: ClusterLayout,
     api: Api,
     applied: Any,
-    trained: Any,
     stack: Recording,
     configuration: Mapping[str, Any],
     secrets: Secrets,
@@ -143,7 +216,8 @@ def serving(
     bundle: Any,
     eventually: Wait,
 ) -> Serving:
-    """The first bundle, ready, in the stack whose features a training has made; seen by the stack's Prometheus."""
+    """The first bundle, ready, in the stack whose training made its model and its features; seen by the stack's
+    Prometheus."""
     values = {one.name: one.values for one in additions(stack)}
     operators.argo_rollouts(node, api)
     operators.prometheus(node, api, values["kube-prometheus-stack"])
@@ -169,15 +243,15 @@ def serving(
 
 
 @pytest.fixture(scope="session")
-def answer(serving: Serving) -> Callable[[], Mapping[str, Any]]:
-    """What a caller is told about one trip."""
+def asked_for(serving: Serving) -> Callable[..., Mapping[str, Any]]:
+    """What the bundle answers to a request: a path, and a body where something is posted."""
     core = kubernetes.CoreV1Api(cluster_api.connect(serving.layout.kubeconfig))
 
-    def ask() -> Mapping[str, Any]:
+    def ask(path: str, body: Any = None) -> Mapping[str, Any]:
         said: Any = core.api_client.call_api(
-            "/api/v1/namespaces/serving/services/serving:3000/proxy/predict",
-            "POST",
-            body=EXAMPLE_TRIP,
+            f"/api/v1/namespaces/serving/services/serving:3000/proxy/{path}",
+            "GET" if body is None else "POST",
+            body=body,
             header_params={"Content-Type": "application/json"},
             auth_settings=["BearerToken"],
             _preload_content=False,
@@ -185,6 +259,12 @@ def answer(serving: Serving) -> Callable[[], Mapping[str, Any]]:
         return json.loads(said[0].data)
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def answer(asked_for: Callable[..., Mapping[str, Any]]) -> Callable[[], Mapping[str, Any]]:
+    """What a caller is told about one trip."""
+    return lambda: asked_for("predict", EXAMPLE_TRIP)
 
 
 @pytest.fixture(scope="session")
