@@ -23,6 +23,8 @@ Wait = Callable[..., Any]
 ADMISSION = "admissionregistration.k8s.io/v1"
 # Less than a step needs to import what it works with.
 LITTLE = "64Mi"
+# The bundle's pods leave little of the cores.
+CORES = {"resources/requests/cpu": "10m"}
 NOWHERE = "localhost/keelson/components:nowhere"
 # Each attempt of a killed step starts later than the one before; others wait for what `pipelines.wait-minutes` says.
 SECONDS = 900
@@ -80,7 +82,7 @@ def runs(api: Api, served: None, applied: Any, room: int) -> Iterator[dict[str, 
     }
     template = api.get("batch/v1", "CronJob", TEMPLATE, NAMESPACE)
     assert template is not None
-    policies = [one for name, changes in wrong.items() for one in policy(name, changes)]
+    policies = [one for name, changes in wrong.items() for one in policy(name, changes | CORES)]
     for one in policies:
         api.apply(one)
     made = {
