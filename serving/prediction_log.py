@@ -75,6 +75,7 @@ class PredictionLog:
 
         Raises:
             OSError: They could not be written, and are dropped: the next ones must not wait for them.
+            Exception: One of them could not be made into a line; all who wait for the same write are told.
         """
         batch = self._batch
         try:
@@ -92,6 +93,7 @@ class PredictionLog:
         try:
             self._journal.append(self._lines(batch.predicted))
         except Exception as error:
+            # Of whatever kind: the others of the batch would take their lines for written.
             batch.failed = error
 
     def _lines(self, batch: Sequence[Predicted]) -> bytearray:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from components import contract, journal
+from serving import prediction_log
 from serving.prediction_log import Predicted, PredictionLog
 from serving.trips import EXAMPLE_TRIP
 
@@ -133,6 +134,22 @@ def test_all_who_wait_for_a_write_that_fails_are_told_and_the_next_lines_are_wri
     with PredictionLog(tmp_path / "log", "b") as log:
         assert asyncio.run(two(log)) == ["No space left on device"] * 2 + ["written"]
     assert [line["request_id"] for line in lines(tmp_path / "log")] == ["r2"]
+
+
+def test_nobody_takes_lines_for_written_that_could_not_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> bytes:
+        raise TypeError("not to be told in JSON")
+
+    async def answer(log: PredictionLog, number: int) -> None:
+        write(log, f"r{number}")
+        await log.written()
+
+    async def two(log: PredictionLog) -> list[object]:
+        return await asyncio.gather(answer(log, 0), answer(log, 1), return_exceptions=True)
+
+    monkeypatch.setattr(prediction_log, "to_json", broken)
+    with PredictionLog(tmp_path / "log", "b") as log:
+        assert [str(told) for told in asyncio.run(two(log))] == ["not to be told in JSON"] * 2
 
 
 def test_a_file_is_locked_for_as_long_as_it_is_written(tmp_path: Path) -> None:
