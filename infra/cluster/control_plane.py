@@ -15,6 +15,8 @@ ADMINISTRATORS = "system:masters"
 # What the servers of the control plane are built from; see infra/tools/versions.toml.
 TOOLS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
+# As whom the API server passes questions on to other servers.
+_AGGREGATOR = "aggregator"
 _API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{DOMAIN}")
 
 
@@ -108,6 +110,8 @@ def _api_server(plan: Plan, private: str, public: str) -> Program:
     """The API server, with what EKS has on: RBAC, NodeRestriction, and the admission that is on by default."""
     hosts = ("127.0.0.1", "localhost", str(API_SERVICE), str(NODE_ADDRESS), *_API_NAMES)
     kubelet = plan.authority.client("kube-apiserver", [ADMINISTRATORS])
+    # An authority of its own: whoever it signs for may speak for any user.
+    aggregation = Authority("keelson-aggregation")
     flags: dict[str, object] = {
         # A real node has a network of its own, where pods reach the API server too.
         "bind-address": "127.0.0.1" if plan.record.nodes == "simulated" else "0.0.0.0",  # noqa: S104
@@ -125,6 +129,15 @@ def _api_server(plan: Plan, private: str, public: str) -> Program:
         "kubelet-client-certificate": plan.file("kubelet-client.crt"),
         "kubelet-client-key": plan.file("kubelet-client.key"),
         "kubelet-preferred-address-types": "InternalIP",
+        "proxy-client-cert-file": plan.file("aggregator.crt"),
+        "proxy-client-key-file": plan.file("aggregator.key"),
+        "requestheader-client-ca-file": plan.file("aggregator-ca.crt"),
+        "requestheader-allowed-names": _AGGREGATOR,
+        "requestheader-username-headers": "X-Remote-User",
+        "requestheader-group-headers": "X-Remote-Group",
+        "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+        # A node's own network has no route to Services: their endpoints are called.
+        "enable-aggregator-routing": "true",
         "service-account-issuer": f"https://kubernetes.default.svc.{DOMAIN}",
         "service-account-key-file": plan.file("service-accounts.pub"),
         "service-account-signing-key-file": plan.file("service-accounts.key"),
@@ -142,6 +155,8 @@ def _api_server(plan: Plan, private: str, public: str) -> Program:
         **pair("kube-apiserver", plan.authority.server("kube-apiserver", hosts)),
         **pair("etcd-client", plan.authority.client("kube-apiserver")),
         **pair("kubelet-client", kubelet),
+        "aggregator-ca.crt": aggregation.certificate,
+        **pair("aggregator", aggregation.client(_AGGREGATOR)),
     }
     made = plan.program("kube-apiserver", flags, files, plan.answers(plan.record.ports.api, "/readyz"))
     # Asked to end, it waits for pods that watch, which do not hear of it.

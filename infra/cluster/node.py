@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from infra.cluster import control_groups, enclosure, images, name_server, policies, volumes
+from infra.cluster import control_groups, enclosure, images, metrics, name_server, policies, volumes
 from infra.cluster.api import Api
 from infra.cluster.control_plane import Plan, pair
 from infra.cluster.record import API_PORT, DOMAIN, NAME_SERVICE, NODE_ADDRESS, PODS
@@ -19,7 +19,7 @@ from infra.local.program import Program
 NAME = "keelson"
 # The image that holds a pod's network; it is made here and handed to the node.
 SANDBOX_IMAGE = "localhost/keelson/pause:1"
-TOOLS = ("kubelet", "kube-proxy", name_server.TOOL, policies.TOOL, volumes.TOOL)
+TOOLS = ("kubelet", "kube-proxy", metrics.TOOL, name_server.TOOL, policies.TOOL, volumes.TOOL)
 
 # Of Debian's busybox-static: it needs no library.
 _BUSYBOX = Path("/bin/busybox")
@@ -92,9 +92,20 @@ def furnish(plan: Plan, api: Api) -> None:
     _insist(lambda: images.load(pause, plan.layout))
     for image in (helper, name_server.image(plan.tools[name_server.TOOL])):
         images.load(image, plan.layout)
-    for one in (*name_server.objects(), *policies.objects(), *volumes.objects()):
+    for one in (*name_server.objects(), *policies.objects(), *volumes.objects(), *metrics.objects()):
         api.apply(one)
     _insist(lambda: _expect_ready(api))
+
+
+def announce_metrics(plan: Plan, api: Api) -> None:
+    """Let the API server pass questions on to the server of metrics, which runs, and return when it does.
+
+    Raises:
+        NodeError: It does not within a minute.
+    """
+    for one in metrics.announcement(plan.authority.certificate):
+        api.apply(one)
+    _insist(lambda: _expect_metrics(api))
 
 
 def _insist(step: Callable[[], None]) -> None:
@@ -117,6 +128,11 @@ def _expect_ready(api: Api) -> None:
         raise NodeError(f"the node is not ready: {ready['message']}")
     if not name_server.is_ready(api):
         raise NodeError("the pods' name server does not become ready")
+
+
+def _expect_metrics(api: Api) -> None:
+    if fault := metrics.fault(api):
+        raise NodeError(f"the metrics API does not answer: {fault}")
 
 
 def _containerd(plan: Plan) -> Program:

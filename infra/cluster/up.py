@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from infra.cluster import api, control_plane, enclosure, node, simulation
+from infra.cluster import api, control_plane, enclosure, metrics, node, simulation
 from infra.cluster.certificates import Authority
 from infra.cluster.control_plane import Plan
 from infra.cluster.down import take_down
@@ -77,8 +77,11 @@ def bring_up(layout: ClusterLayout, nodes: Nodes, say: Say) -> None:
     for one in _programs(plan):
         _start(one, supervisor, say)
     if nodes == "real":
-        node.furnish(plan, api.Api(layout.kubeconfig))
-        _start(node.in_network(node.enforcer(plan)), supervisor, say)
+        known = api.Api(layout.kubeconfig)
+        node.furnish(plan, known)
+        for one in (node.enforcer(plan), metrics.server(plan)):
+            _start(node.in_network(one), supervisor, say)
+        node.announce_metrics(plan, known)
         say(f"node {node.NAME} is ready")
     # Last: a cluster that was interrupted before this is no cluster, and the next one takes its place.
     write_private(layout.record, record.model_dump_json())

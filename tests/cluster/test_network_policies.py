@@ -19,7 +19,7 @@ from infra import settings
 from infra.apps.charts import CONTAINER_SECURITY, POD_SECURITY
 from infra.apps.openings import SYSTEM, Addresses, Opening, Pods, everything
 from infra.cluster import api as cluster_api
-from infra.cluster import images, policies
+from infra.cluster import images, metrics, policies
 from infra.cluster.api import Api
 from infra.cluster.down import take_down
 from infra.cluster.layout import ClusterLayout
@@ -42,7 +42,7 @@ IMAGE = "localhost/keelson/talker:1"
 STRANGER, NOWHERE = everything("elsewhere"), 7777
 DNS = Pods(namespace=SYSTEM, name="dns", labels={"k8s-app": "kube-dns"})
 DNS_PORTS = (53, 8181, 9153)
-NODE, NODE_PORTS = "node", (API_PORT, 10250)
+NODE, NODE_PORTS = "node", (API_PORT, 10250, metrics.PORT)
 # The kernel tells of few refusals a second; the others are silences.
 TRY = (
     'for one in "$@"; do '
