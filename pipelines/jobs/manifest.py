@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from components.platform import TableStore
 from pipelines.cluster import documents
+from pipelines.jobs import let_in
 from pipelines.jobs.names import COMPONENT, CONTAINER, RUN, STEP, STEP_ACCOUNT
 from pipelines.jobs.settings import Allowance
 from pipelines.jobs.surroundings import Surroundings
@@ -18,6 +20,9 @@ _LONGEST = 52
 _SAID_NO = list(range(1, 129))
 _KEPT_SECONDS = 3600
 _SCRATCH = "/tmp"  # noqa: S108 (a path in the pod, where nobody else is)
+# A step that is told where the database is speaks with the network, and waits until that knows its pod.
+_DATABASE = TableStore.model_fields["pipelines_database"].validation_alias
+_ONCE_LET_IN = ("python", "-m", let_in.__name__)
 _CPU, _MEMORY = "cpu", "memory"
 
 
@@ -169,7 +174,7 @@ def _pod(
         "name": CONTAINER,
         "image": around.image,
         "imagePullPolicy": around.pull_policy,
-        "command": list(command),
+        "command": [*(_ONCE_LET_IN if any(one["name"] == _DATABASE for one in env) else []), *command],
         "env": env,
         "resources": resources(compiled.container["resources"], allowed),
         "securityContext": {**around.security, **_user(told.take("securityContext", {}))},

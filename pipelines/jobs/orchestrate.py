@@ -14,18 +14,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import tenacity
 import yaml
 from kfp.components import load_component_from_text
-from sqlalchemy.exc import OperationalError
 
-from components.database import open_engine
 from components.platform import Platform
 from pipelines import run
 from pipelines.cluster import CUDA, DEVICE
 from pipelines.compile import unpublished
 from pipelines.driver import Job, Outcome, Place, execute
 from pipelines.jobs.cluster_api import ClusterApi
+from pipelines.jobs.let_in import wait_until_let_in
 from pipelines.jobs.manifest import compiled_steps
 from pipelines.jobs.settings import Allowance
 from pipelines.jobs.steps import StepJobs
@@ -37,8 +35,6 @@ from pipelines.versioning.version import Version
 
 # Where every pod with an account has its token.
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-# A network that does not know a new pod yet refuses it, for the longer the more the node has to do.
-_LET_IN_SECONDS = 120
 
 
 def perform(request: Request, api: ClusterApi, around: Surroundings, allowed: Allowance) -> dict[str, Any]:
@@ -73,22 +69,6 @@ def perform(request: Request, api: ClusterApi, around: Surroundings, allowed: Al
         return execute(platform, replace(job, pipeline=_in_image(document, around.image)), place)
 
     return run.perform(platform, once_resolved(platform, request, around), carry_out)
-
-
-@tenacity.retry(
-    retry=tenacity.retry_if_exception_type(OperationalError),
-    wait=tenacity.wait_exponential(max=10),
-    stop=tenacity.stop_after_delay(_LET_IN_SECONDS),
-    reraise=True,
-)
-def wait_until_let_in(platform: Platform) -> None:
-    """Return once the database answers: a run that fails at once would not be tried again.
-
-    Raises:
-        sqlalchemy.exc.OperationalError: It does not.
-    """
-    with open_engine(platform).connect():
-        return
 
 
 def once_resolved(platform: Platform, request: Request, around: Surroundings) -> Request:

@@ -66,7 +66,7 @@ def test_a_step_has_the_resources_the_time_and_the_user_that_kubeflow_pipelines_
     }
     assert pod(made)["activeDeadlineSeconds"] == need.minutes * 60
     assert container["securityContext"]["runAsUser"] == USER
-    assert container["command"] == ["sh", "-ec", "true"]
+    assert container["command"][-3:] == ["sh", "-ec", "true"]
     assert {"name": "HOME", "value": "/tmp"} in container["env"]
 
 
@@ -101,6 +101,12 @@ def test_only_steps_that_read_the_platform_get_its_settings(job: Any) -> None:
     mounted = [one["mountPath"] for one in reads["volumeMounts"]]
     assert AUTHORITY_FOLDER in mounted
     assert AUTHORITY_FOLDER not in [one["mountPath"] for one in does_not["volumeMounts"]]
+
+
+def test_only_steps_that_use_the_network_wait_until_it_lets_them_in(job: Any) -> None:
+    (uses,), (does_not,) = pod(job("register"))["containers"], pod(job("split"))["containers"]
+    assert uses["command"] == ["python", "-m", "pipelines.jobs.let_in", "sh", "-ec", "true"]
+    assert does_not["command"] == ["sh", "-ec", "true"]
 
 
 def test_a_step_is_beside_its_orchestrator_with_its_volume_image_and_walls(

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
-from components.database import open_engine
 from components.platform import Platform
 from pipelines.jobs import orchestrate
 from pipelines.jobs.orchestrate import once_resolved
@@ -31,16 +29,6 @@ def test_outside_of_a_pod_one_sentence_says_what_to_do(
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told["status"] == "failed"
     assert "ask for a run by `python -m pipelines.submit`" in told["error"]
-
-
-def test_a_network_that_does_not_know_the_pod_yet_is_waited_for(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    nowhere = platform.model_copy(update={"pipelines_database": SecretStr("postgresql+psycopg://one@127.0.0.1:1/one")})
-    tried = iter([nowhere, nowhere, platform])
-    monkeypatch.setattr(orchestrate, "open_engine", lambda _: open_engine(next(tried)))
-    orchestrate.wait_until_let_in(platform)
-    assert list(tried) == []
 
 
 def test_a_run_that_begins_anew_has_the_source_that_it_began_with(around: Surroundings, platform: Platform) -> None:
