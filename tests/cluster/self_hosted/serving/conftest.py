@@ -44,12 +44,13 @@ WRITTEN = ("kubernetes/serving/", "kubernetes/monitoring/PodMonitor-serving.yaml
 COLLECTED_SECONDS = 300
 LOGGED = """
 import json
+from components import tables
 from components.platform import Platform
 from components.served.tables import DEGRADED, PREDICTION_LOG
-from monitoring import log_tables
-table = log_tables.existing(Platform(), PREDICTION_LOG)
-rows = [] if table is None else table.to_pyarrow_table(columns=["request_id", DEGRADED]).to_pylist()
-print(json.dumps({one["request_id"]: one[DEGRADED] for one in rows}))
+platform = Platform()
+there = tables.latest_version(platform, PREDICTION_LOG) is not None
+rows = tables.scan(platform, PREDICTION_LOG).select("request_id", DEGRADED).collect().rows() if there else []
+print(json.dumps(dict(rows)))
 """
 
 
@@ -148,13 +149,8 @@ class Serving:
         }
 
     def ask(self, question: str, **query: str) -> Any:
-        """An answer of Prometheus' API, which is reached through the cluster's."""
-        core = kubernetes.CoreV1Api(cluster_api.connect(self.layout.kubeconfig))
-        path = f"/api/v1/namespaces/monitoring/services/prometheus-operated:9090/proxy/api/v1/{question}"
-        answer: Any = core.api_client.call_api(
-            path, "GET", query_params=list(query.items()), auth_settings=["BearerToken"], _preload_content=False
-        )
-        return json.loads(answer[0].data)["data"]
+        """An answer of Prometheus' API."""
+        return proxied(self.layout, "monitoring", "prometheus-operated:9090", f"api/v1/{question}", query=query)["data"]
 
     @property
     def _rollout(self) -> Manifest:
@@ -194,6 +190,29 @@ def bundle(
     said("serving.image", tag, "--image", made.image(made.version), "--base-image", base_image)
     image_store.save(made.image(made.version), made.archive)
     return made
+
+
+def proxied(
+    layout: ClusterLayout,
+    namespace: str,
+    service: str,
+    path: str,
+    *,
+    query: Mapping[str, str] | None = None,
+    body: Any = None,
+) -> Any:
+    """What a Service answers in JSON, through the API server; a body is posted."""
+    core = kubernetes.CoreV1Api(cluster_api.connect(layout.kubeconfig))
+    said: Any = core.api_client.call_api(
+        f"/api/v1/namespaces/{namespace}/services/{service}/proxy/{path}",
+        "GET" if body is None else "POST",
+        query_params=list((query or {}).items()),
+        body=body,
+        header_params={"Content-Type": "application/json"},
+        auth_settings=["BearerToken"],
+        _preload_content=False,
+    )
+    return json.loads(said[0].data)
 
 
 def answers(url: str) -> bool:
@@ -245,20 +264,7 @@ def serving(
 @pytest.fixture(scope="session")
 def asked_for(serving: Serving) -> Callable[..., Mapping[str, Any]]:
     """What the bundle answers to a request: a path, and a body where something is posted."""
-    core = kubernetes.CoreV1Api(cluster_api.connect(serving.layout.kubeconfig))
-
-    def ask(path: str, body: Any = None) -> Mapping[str, Any]:
-        said: Any = core.api_client.call_api(
-            f"/api/v1/namespaces/serving/services/serving:3000/proxy/{path}",
-            "GET" if body is None else "POST",
-            body=body,
-            header_params={"Content-Type": "application/json"},
-            auth_settings=["BearerToken"],
-            _preload_content=False,
-        )
-        return json.loads(said[0].data)
-
-    return ask
+    return lambda path, body=None: proxied(serving.layout, "serving", "serving:3000", path, body=body)
 
 
 @pytest.fixture(scope="session")
