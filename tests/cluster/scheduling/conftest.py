@@ -9,6 +9,7 @@ import pytest
 
 from infra.apps.kubeflow.configuration import STEP_ACCOUNT
 from infra.cluster.api import Api
+from infra.cluster.down import take_down
 from infra.cluster.layout import ClusterLayout
 from infra.cluster.record import Nodes
 from infra.cluster.simulation import MARK
@@ -139,9 +140,10 @@ def stack(
     new_cluster: Callable[[Nodes], ClusterLayout],
     written: Mapping[str, list[Manifest]],
     in_force: Callable[[Api, list[Manifest]], None],
-) -> Stack:
+) -> Iterator[Stack]:
     """The stack with all optional parts. A Rollout stands there as the Deployment whose pods it has."""
-    api, objects = Api(new_cluster("simulated").kubeconfig), written[f"{request.param}-complete"]
+    layout, objects = new_cluster("simulated"), written[f"{request.param}-complete"]
+    api = Api(layout.kubeconfig)
     for node in nodes_of(request.param, objects):
         api.create(node)
     in_force(api, objects)
@@ -151,7 +153,9 @@ def stack(
     api.apply(
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": STEP_ACCOUNT, "namespace": "kubeflow"}}
     )
-    return Stack(request.param, api, known)
+    yield Stack(request.param, api, known)
+    # Others are not to share the machine with it.
+    take_down(layout)
 
 
 def copies(stack: Stack) -> dict[str, int]:
