@@ -19,6 +19,7 @@ _NEEDED_BY_SOURCES = (
     "bentoml",
     "holidays",
     "httpx",
+    "msgspec",
     "numpy",
     "prometheus-client",
     "pydantic",

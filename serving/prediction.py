@@ -7,8 +7,9 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from components import contract
@@ -60,7 +61,7 @@ def _without(trips: int) -> np.ndarray:
     return np.full((trips, len(ONLINE_FEATURES)), np.nan)
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, eq=False, gc=False):
     """What came of a request.
 
     Attributes:

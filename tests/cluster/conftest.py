@@ -41,11 +41,12 @@ ANY_KUBERNETES = {
 }
 
 
-def wait(holds: Callable[[], Any], seconds: float = 30) -> Any:
-    """What ``holds`` returns, once that is true; fails with its last answer after ``seconds``."""
+def wait(holds: Callable[[], Any], seconds: float = 30, seen: Callable[[], Any] | None = None) -> Any:
+    """What ``holds`` returns once it is true; fails after ``seconds`` with what is ``seen``, or its last answer."""
     deadline = time.monotonic() + seconds
     while not (found := holds()):
-        assert time.monotonic() < deadline, f"still {found!r} after {seconds} s"
+        if time.monotonic() > deadline:
+            pytest.fail(f"still {seen() if seen else found!r} after {seconds} s")
         time.sleep(0.1)
     return found
 

@@ -15,14 +15,13 @@ import numpy as np
 import pytest
 
 from components import contract, journal
-from serving import prediction_log
 from serving.prediction_log import Predicted, PredictionLog
 from serving.trips import EXAMPLE_TRIP
 
 TRIP = {**EXAMPLE_TRIP, contract.PICKUP_TIME: datetime(2026, 1, 15, 8, 30)}
 
 
-def write(log: PredictionLog, request_id: str, trips: int = 1) -> None:
+def write(log: PredictionLog, request_id: str, trips: int = 1, trip: dict[str, Any] = TRIP) -> None:
     features = np.arange(float(trips * len(contract.MODEL_FEATURES))).reshape(trips, -1)
     features[:, -1] = np.nan
     log.write(
@@ -31,7 +30,7 @@ def write(log: PredictionLog, request_id: str, trips: int = 1) -> None:
             variant="challenger",
             role="shadow",
             model_version="9",
-            trips=[TRIP] * trips,
+            trips=[trip] * trips,
             features=features,
             seconds=[60.5] * trips,
             milliseconds=0.25,
@@ -136,20 +135,18 @@ def test_all_who_wait_for_a_write_that_fails_are_told_and_the_next_lines_are_wri
     assert [line["request_id"] for line in lines(tmp_path / "log")] == ["r2"]
 
 
-def test_nobody_takes_lines_for_written_that_could_not_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object, **__: object) -> bytes:
-        raise TypeError("not to be told in JSON")
-
-    async def answer(log: PredictionLog, number: int) -> None:
-        write(log, f"r{number}")
+def test_nobody_takes_lines_for_written_that_could_not_be_made(tmp_path: Path) -> None:
+    async def answer(log: PredictionLog, number: int, trip: dict[str, Any]) -> None:
+        write(log, f"r{number}", trip=trip)
         await log.written()
 
     async def two(log: PredictionLog) -> list[object]:
-        return await asyncio.gather(answer(log, 0), answer(log, 1), return_exceptions=True)
+        untold = {**TRIP, contract.DISTANCE: object()}
+        return await asyncio.gather(answer(log, 0, TRIP), answer(log, 1, untold), return_exceptions=True)
 
-    monkeypatch.setattr(prediction_log, "to_json", broken)
     with PredictionLog(tmp_path / "log", "b") as log:
-        assert [str(told) for told in asyncio.run(two(log))] == ["not to be told in JSON"] * 2
+        assert [type(told) for told in asyncio.run(two(log))] == [TypeError] * 2
+    assert not (tmp_path / "log").exists() or lines(tmp_path / "log") == []
 
 
 def test_a_file_is_locked_for_as_long_as_it_is_written(tmp_path: Path) -> None:

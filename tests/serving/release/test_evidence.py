@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -35,7 +36,7 @@ class Service:
         shadow = {"variant": "challenger", "role": "shadow", "model_version": "9", "milliseconds": 0.75}
         with self.log as log:
             log.write(answer)
-            log.write(answer._replace(**shadow, seconds=[challenger]))
+            log.write(msgspec.structs.replace(answer, **shadow, seconds=[challenger]))
 
     def end(self, request: str, seconds: float) -> None:
         self.outcomes.write([Outcome(request_id=request, duration_seconds=seconds)])
