@@ -137,6 +137,8 @@ class Service:
         """A client of the application; ``variables`` of its environment are without KEELSON_ before them."""
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("KEELSON_FEAST_SERVER_URL", self._feature_server.url)
+            # Feast sets it where it is imported; this process counts for itself.
+            environment.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
             for name, value in variables.items():
                 environment.setenv(f"KEELSON_{name}", value)
             with TestClient(create_application(self.opening), raise_server_exceptions=False) as client:
