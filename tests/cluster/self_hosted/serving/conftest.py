@@ -195,21 +195,13 @@ def bundle(
     return made
 
 
-def proxied(
-    layout: ClusterLayout,
-    namespace: str,
-    service: str,
-    path: str,
-    *,
-    query: Mapping[str, str] | None = None,
-    body: Any = None,
-) -> Any:
+def proxied(layout: ClusterLayout, namespace: str, service: str, path: str, query: Any = None, body: Any = None) -> Any:
     """What a Service answers in JSON, through the API server; a body is posted."""
     core = kubernetes.CoreV1Api(cluster_api.connect(layout.kubeconfig))
     said: Any = core.api_client.call_api(
         f"/api/v1/namespaces/{namespace}/services/{service}/proxy/{path}",
         "GET" if body is None else "POST",
-        query_params=list((query or {}).items()),
+        query_params=query,
         body=body,
         header_params={"Content-Type": "application/json"},
         auth_settings=["BearerToken"],

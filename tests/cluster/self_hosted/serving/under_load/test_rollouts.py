@@ -1,6 +1,5 @@
 """The bundle on a real node: a good one replaces the old one, a bad one is taken back, and pods may end at any time."""
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -168,7 +167,7 @@ def becomes(serving: Any, eventually: Wait) -> Callable[..., None]:
 
     def seen() -> Any:
         pods = [{"name": one["metadata"]["name"], **one["status"]} for one in serving.pods()]
-        return json.dumps({"rollout": serving.rollout()["status"], "pods": pods}, indent=1, default=str)
+        return {"rollout": serving.rollout()["status"], "pods": pods}
 
     def until(wanted: str, of: set[str], seconds: float) -> None:
         eventually(lambda: phase(serving)[0] == wanted and images(serving) == of, seconds, seen)
@@ -196,16 +195,16 @@ def test_a_good_bundle_replaces_the_old_one_and_no_request_fails(
 
 
 def test_a_bundle_that_is_taken_back_half_way_goes_at_once_and_no_request_fails(
-    serving: Any, callers: Any, delivered: Callable[..., str], eventually: Wait
+    serving: Any, callers: Any, delivered: Callable[..., str], becomes: Callable[..., None], eventually: Wait
 ) -> None:
     """As `bundle` set to the former one does, or Argo Rollouts' undo."""
     before, (kept,), new = len(callers.rounds()), images(serving), delivered("00000000000000bb")
     serving.deploy(new)
-    eventually(lambda: phase(serving)[0] == "Paused" and images(serving) == {kept, new}, 120)
+    becomes("Paused", {kept, new}, 120)
     asked = len(callers.rounds()) + 1
     eventually(lambda: len(callers.rounds()) > asked, 30)
     serving.deploy(kept)
-    eventually(lambda: phase(serving)[0] == "Healthy" and images(serving) == {kept}, 90)
+    becomes("Healthy", {kept}, 90)
     told = len(callers.rounds()) + 1
     eventually(lambda: len(callers.rounds()) > told, 30)
     assert set(callers.answers(before)) == {"200"}, callers.answers(before)
